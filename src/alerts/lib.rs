@@ -4,8 +4,6 @@
 //! over and keeps that in the table `alerts`, [`notify`] tells the log, a webhook and a mailbox. A receiver that is slow,
 //! dead or refusing never holds up the first two.
 
-#![warn(clippy::missing_errors_doc)]
-
 pub mod conditions;
 pub mod inputs;
 pub mod mail;

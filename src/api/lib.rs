@@ -4,8 +4,6 @@
 //! answer back into the types of [`types`]. Before a handler runs, [`guard`] checks the Host header, the origin, the API
 //! key, the size and the time of every request. All errors are `application/problem+json`.
 
-#![warn(clippy::missing_errors_doc)]
-
 mod body;
 mod cache;
 mod cache_version;

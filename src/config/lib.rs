@@ -3,8 +3,6 @@
 //! Order: flag > environment > file > default. The defaults are the commented files under `config/`, built into the
 //! binary. Every value keeps its origin, so a complaint names file and line, and `config print` can say who set what.
 
-#![warn(clippy::missing_errors_doc)]
-
 pub mod alerts;
 pub mod api;
 mod baseline;

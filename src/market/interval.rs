@@ -22,6 +22,18 @@ impl Interval {
         Self { start, end }
     }
 
+    /// Everything before `end`.
+    #[must_use]
+    pub const fn before(end: Ts) -> Self {
+        Self::new(Ts::MIN, end)
+    }
+
+    /// Everything from `start` on.
+    #[must_use]
+    pub const fn since(start: Ts) -> Self {
+        Self::new(start, Ts::MAX)
+    }
+
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.start >= self.end

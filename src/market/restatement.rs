@@ -96,11 +96,11 @@ impl Restatement {
             return None;
         }
         let moved = |(old, new): &(&Bar, &Bar)| !is_ratio(old, new, 1.0);
-        let Some(last) = pairs.iter().rposition(moved) else { return Some(Self::Correction) };
-        let scaled = pairs.get(..=last).unwrap_or_default();
+        let last = pairs.iter().rposition(moved);
+        let scaled = last.and_then(|last| pairs.get(..=last)).unwrap_or_default();
+        let Some((until, _)) = scaled.last() else { return Some(Self::Correction) };
         if let Some(ratio) = common_ratio(scaled) {
-            let until = scaled.last().map_or(Ts::MIN, |(old, _)| old.ts);
-            return Some(Self::Rescaled { ratio, until });
+            return Some(Self::Rescaled { ratio, until: until.ts });
         }
         let correlation = correlation(&returns(&pairs));
         Some(match correlation {

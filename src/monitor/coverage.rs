@@ -161,7 +161,7 @@ impl Known {
         if trading.is_empty() {
             return (cell(CellState::Closed, 0), bars);
         }
-        let due = trading.clip(Interval::new(Ts::MIN, self.served));
+        let due = trading.clip(Interval::before(self.served));
         if due.is_empty() {
             // A bar that still grows is more than anybody may ask for.
             return (if bars == 0 { cell(CellState::Ahead, 0) } else { cell(CellState::Present, 8) }, bars);

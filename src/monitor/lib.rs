@@ -1,7 +1,5 @@
 //! Read models: what is stored, how fresh it is and why, what ran and how it went. Nothing here changes anything.
 
-#![warn(clippy::missing_errors_doc)]
-
 pub mod change_detector;
 mod context;
 pub mod coverage;

@@ -3,8 +3,6 @@
 //! The only place that makes a row: the command line, files, the API, the dashboard and a backfill of a new name all come
 //! here. [`claim`] keeps the series of a selection to one execution.
 
-#![warn(clippy::missing_errors_doc)]
-
 pub mod claim;
 pub mod listing;
 pub mod search;

@@ -33,6 +33,9 @@ pub fn derivable(
 }
 
 /// Coarse bars over `spans` from the base bars in `answered` and the stored ones around them.
+///
+/// # Errors
+/// When the database cannot be read.
 pub async fn derive(
     store: &dyn Store,
     ids: &SeriesIds,
@@ -56,6 +59,9 @@ const VWAP_PRECISION: f64 = 1e-6;
 ///
 /// A finer timeframe added later computes again what the vendor had sent itself; the last digits of a mean are no
 /// reason to rewrite history.
+///
+/// # Errors
+/// When the database cannot be read.
 pub async fn keep_rounding(store: &dyn Store, series: SeriesId, bars: Vec<Bar>) -> Result<Vec<Bar>, StoreError> {
     let (Some(first), Some(last)) = (bars.first(), bars.last()) else { return Ok(bars) };
     let known = stored(store, series, Interval::new(first.ts, last.ts + 1)).await?;
@@ -83,6 +89,9 @@ pub struct Scored {
 
 /// Scores bars of one series against what is stored around them. The score of a bar is a function of the series alone,
 /// so bars that come after a newly filled hole are scored again.
+///
+/// # Errors
+/// When the database cannot be read.
 pub async fn score(
     store: &dyn Store,
     ids: &SeriesIds,

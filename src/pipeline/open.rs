@@ -31,6 +31,9 @@ pub enum OpenError {
 }
 
 /// Puts an engine on an open database. Nothing is requested of the vendor yet.
+///
+/// # Errors
+/// When the settings make no client for a vendor, the key cannot be sent in a header, or the database cannot be read.
 pub async fn open(
     store: Arc<dyn Store>,
     config: Config,
@@ -71,6 +74,9 @@ async fn with_others(
 }
 
 /// Puts an engine on any store and any vendor, with none beside it.
+///
+/// # Errors
+/// When the database cannot be read, or cannot note this process.
 pub async fn assemble(
     store: Arc<dyn Store>,
     vendor: Arc<dyn Vendor>,

@@ -20,6 +20,9 @@ use barkeep_vendor::limit::{Place, allowance, place};
 const FEWEST_MINUTES: u64 = 960;
 
 /// How stale the wanted series are, and their deadlines.
+///
+/// # Errors
+/// When the database cannot be read.
 pub async fn staleness(
     engine: &RunContext,
     targets: &[Target],
@@ -72,6 +75,9 @@ fn first_after(now: Ts, acceptable: i64, too_stale: impl Fn(Ts) -> bool) -> Ts {
 
 /// The share of a symbol's possible base minutes that the vendor had, from its own counts (`queryCount`). Symbols without
 /// a whole answer are absent.
+///
+/// # Errors
+/// When the database cannot be read.
 pub async fn density(engine: &RunContext, targets: &[Target]) -> Result<BTreeMap<Symbol, f64>, StoreError> {
     // A vendor that answers with windows says nothing by how many bars are in one.
     let counting = targets.iter().filter(|t| matches!(t.row.vendor.reach(), Reach::Traded(_)));
@@ -89,6 +95,9 @@ pub async fn density(engine: &RunContext, targets: &[Target]) -> Result<BTreeMap
 }
 
 /// The limits of the vendors and what of them is used, over all processes.
+///
+/// # Errors
+/// When the database cannot be read.
 pub async fn tokens(engine: &RunContext) -> Result<BTreeMap<Source, Tokens>, StoreError> {
     let recorded = engine.store.places().await?;
     let of = |vendor| (vendor, tokens_of(engine, vendor, &recorded));
@@ -111,6 +120,9 @@ fn tokens_of(engine: &RunContext, vendor: Source, recorded: &[Place]) -> Tokens 
 }
 
 /// Symbols whose splits have not been requested within `recheck`, with their tickers; none where nobody can be asked.
+///
+/// # Errors
+/// When the database cannot be read.
 pub async fn splits_due(
     engine: &RunContext,
     targets: &[Target],

@@ -143,19 +143,24 @@ pub struct Tightest {
     pub available: u64,
 }
 
-/// The order of the plan: criticality, newest bars before history, earliest deadline, most staleness per request.
-pub type Urgency = (Criticality, bool, Ts, i64);
+/// When something is due. Declared in the order of the plan: what has no deadline comes last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
+    By(Ts),
+    Whenever,
+}
+
+/// The order of the plan: criticality, newest bars before history, earliest deadline, most milliseconds of staleness per
+/// request.
+pub type Urgency = (Criticality, bool, Due, i64);
 
 /// Where an item stands in that order; smaller goes first.
 #[must_use]
 pub fn urgency(item: &Item, staleness: &Staleness) -> Urgency {
-    let (mut deadline, mut removed) = (Ts::MAX, 0);
-    for (_, stale) in served(item, staleness) {
-        deadline = deadline.min(stale.deadline);
-        removed += stale.behind.unwrap_or(0);
-    }
+    let deadline = served(item, staleness).map(|(_, stale)| stale.deadline).min();
+    let removed: i64 = served(item, staleness).filter_map(|(_, stale)| stale.behind).sum();
     let per_request = removed / i64::try_from(item.requests.max(1)).unwrap_or(i64::MAX);
-    (item.criticality, !item.newest, deadline, -per_request)
+    (item.criticality, !item.newest, deadline.map_or(Due::Whenever, Due::By), -per_request)
 }
 
 /// The series that an item brings up to date.
@@ -218,10 +223,10 @@ impl Budget {
                 served_at = times.next();
             }
             started += item.requests;
-            let mut earliest = Ts::MAX;
+            let mut earliest: Option<Ts> = None;
             for (symbol, stale) in served(item, staleness) {
-                earliest = earliest.min(stale.deadline);
-                if stale.deadline > tokens.now && stale.deadline < Ts::MAX {
+                earliest = Some(earliest.map_or(stale.deadline, |known| known.min(stale.deadline)));
+                if stale.deadline > tokens.now {
                     let full = ahead.len() == NAMED;
                     if !full || ahead.peek().is_some_and(|last: &Deadline| stale.deadline < last.at) {
                         ahead.push(Deadline {
@@ -250,10 +255,10 @@ impl Budget {
                     }
                 }
             }
-            if earliest <= tokens.now {
-                late += item.requests;
-            } else if earliest < Ts::MAX {
-                *due.entry(earliest).or_default() += item.requests;
+            match earliest {
+                Some(earliest) if earliest <= tokens.now => late += item.requests,
+                Some(earliest) => *due.entry(earliest).or_default() += item.requests,
+                None => {}
             }
             if started <= PREVIEW {
                 budget.next.add(item, staleness, tokens.now, served_at);

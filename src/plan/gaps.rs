@@ -130,8 +130,8 @@ impl Need {
     pub fn of(cal: &Calendar, state: FamilyState, range: Interval, horizon: Horizon) -> Self {
         let class = state.class;
         let coarsest = state.requested.last().copied().unwrap_or(state.base);
-        let wanted = coarsest.snap_out(class, range.intersect(Interval::new(Ts::MIN, horizon.end)));
-        let live = wanted.intersect(Interval::new(Ts::MIN, horizon.end));
+        let wanted = coarsest.snap_out(class, range.intersect(Interval::before(horizon.end)));
+        let live = wanted.intersect(Interval::before(horizon.end));
         let trading = cal.trading(class, state.base.family(), live);
         let base_covered = state.covered(state.base);
 
@@ -140,7 +140,7 @@ impl Need {
             state.requested.iter().flat_map(|tf| missing_of(*tf).iter().collect::<Vec<_>>()).collect();
         let gaps = missing.intersect(&trading).subtract(&base_covered);
 
-        let settled = Interval::new(Ts::MIN, horizon.settled);
+        let settled = Interval::before(horizon.settled);
         let local = state
             .requested
             .iter()
@@ -180,7 +180,7 @@ impl Need {
     /// How many holes a series has before the settled end; holes separated only by closed time count as one.
     #[must_use]
     pub fn open_gaps(cal: &Calendar, state: &FamilyState, tf: Timeframe, range: Interval, horizon: Horizon) -> usize {
-        let settled = tf.snap_in(state.class, Interval::new(Ts::MIN, horizon.settled));
+        let settled = tf.snap_in(state.class, Interval::before(horizon.settled));
         let trading = cal.trading(state.class, tf.family(), range.intersect(settled));
         let gaps = trading.subtract(&state.covered(tf));
         let mut holes = 0;

@@ -2,8 +2,6 @@
 //!
 //! [`gaps`] says what is missing, [`needs`] says it of many families at once, [`planner`] turns that into requests, [`estimate`] says how long they take.
 
-#![warn(clippy::missing_errors_doc)]
-
 pub mod budget;
 mod capacity;
 pub mod cells;

@@ -6,8 +6,26 @@
 // Every index below is a row, column or edge number of the graph itself, checked once when the graph is built.
 #![allow(clippy::indexing_slicing)]
 
-/// No partner, no level.
-const NONE: u32 = u32::MAX;
+use std::num::NonZeroU32;
+
+/// A number of a row, a column or a level. Kept with one added, so that one that may be absent takes no more memory than
+/// a bare `u32`: the searches go at random through arrays of them, and are as fast as much of those fits into the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Number(NonZeroU32);
+
+impl Number {
+    const fn new(n: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(n))
+    }
+
+    const fn get(self) -> u32 {
+        self.0.get() - 1
+    }
+
+    const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
 
 /// A bipartite graph in compressed rows: the columns of row `r` are `columns[starts[r]..starts[r + 1]]`.
 pub(super) struct Graph {
@@ -57,9 +75,9 @@ impl Graph {
     pub(super) fn maximum_matching(&self) -> Matching {
         let mut search = Search {
             graph: self,
-            of_row: vec![NONE; self.height()],
-            of_column: vec![NONE; self.width],
-            level: vec![NONE; self.height()],
+            of_row: vec![None; self.height()],
+            of_column: vec![None; self.width],
+            level: vec![None; self.height()],
             next: vec![0; self.height()],
             queue: Vec::with_capacity(self.height()),
             path: Vec::new(),
@@ -76,8 +94,8 @@ impl Graph {
             }
         }
         Matching {
-            of_row: search.of_row.into_iter().map(|c| (c != NONE).then_some(c)).collect(),
-            rows_reached: search.level.into_iter().map(|level| level != NONE).collect(),
+            of_row: search.of_row.into_iter().map(|column| column.map(Number::get)).collect(),
+            rows_reached: search.level.iter().map(Option::is_some).collect(),
             columns_reached,
         }
     }
@@ -85,10 +103,10 @@ impl Graph {
 
 struct Search<'a> {
     graph: &'a Graph,
-    of_row: Vec<u32>,
-    of_column: Vec<u32>,
-    /// Distance of a row from the unmatched rows, counted in rows.
-    level: Vec<u32>,
+    of_row: Vec<Option<Number>>,
+    of_column: Vec<Option<Number>>,
+    /// Distance of a row from the unmatched rows, counted in rows; `None` until it is reached.
+    level: Vec<Option<Number>>,
     /// The next edge a row has to try in this phase.
     next: Vec<u32>,
     queue: Vec<u32>,
@@ -97,8 +115,8 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn join(&mut self, row: u32, column: u32) {
-        self.of_row[row as usize] = column;
-        self.of_column[column as usize] = row;
+        self.of_row[row as usize] = Some(Number::new(column));
+        self.of_column[column as usize] = Some(Number::new(row));
     }
 
     /// Most of a matching at the price of one pass; rows with few choices choose first.
@@ -106,7 +124,7 @@ impl Search<'_> {
         let mut rows: Vec<u32> = (0..self.graph.height() as u32).collect();
         rows.sort_by_key(|&row| self.graph.columns(row).len());
         for row in rows {
-            let free = self.graph.columns(row).iter().copied().find(|&c| self.of_column[c as usize] == NONE);
+            let free = self.graph.columns(row).iter().copied().find(|&c| self.of_column[c as usize].is_none());
             if let Some(column) = free {
                 self.join(row, column);
             }
@@ -116,32 +134,34 @@ impl Search<'_> {
     /// Breadth-first levels from all unmatched rows. Returns whether an augmenting path exists, and stops after the level
     /// at which the shortest ones end.
     fn layer(&mut self) -> bool {
-        self.level.fill(NONE);
+        self.level.fill(None);
         self.queue.clear();
         for row in 0..self.graph.height() as u32 {
-            if self.of_row[row as usize] == NONE {
-                self.level[row as usize] = 0;
+            if self.of_row[row as usize].is_none() {
+                self.level[row as usize] = Some(Number::new(0));
                 self.queue.push(row);
             }
         }
-        let (mut head, mut last) = (0, NONE);
+        let (mut head, mut last) = (0, None);
         while let Some(&row) = self.queue.get(head) {
             head += 1;
-            let level = self.level[row as usize];
-            if level >= last {
+            // What is queued has a level.
+            let next = self.level[row as usize].map(Number::next);
+            if last.is_some_and(|last| next > Some(last)) {
                 break;
             }
             for &column in self.graph.columns(row) {
-                let mate = self.of_column[column as usize];
-                if mate == NONE {
-                    last = level + 1;
-                } else if self.level[mate as usize] == NONE {
-                    self.level[mate as usize] = level + 1;
-                    self.queue.push(mate);
+                match self.of_column[column as usize].map(Number::get) {
+                    None => last = next,
+                    Some(mate) if self.level[mate as usize].is_none() => {
+                        self.level[mate as usize] = next;
+                        self.queue.push(mate);
+                    }
+                    Some(_) => {}
                 }
             }
         }
-        last != NONE
+        last.is_some()
     }
 
     /// Flips a maximal set of vertex-disjoint shortest augmenting paths.
@@ -150,7 +170,7 @@ impl Search<'_> {
             *next = *start;
         }
         for start in 0..self.graph.height() as u32 {
-            if self.of_row[start as usize] == NONE {
+            if self.of_row[start as usize].is_none() {
                 self.augment_from(start);
             }
         }
@@ -168,14 +188,17 @@ impl Search<'_> {
             }
             self.next[row as usize] = at + 1;
             let column = self.graph.columns[at as usize];
-            let mate = self.of_column[column as usize];
-            if mate == NONE {
-                while let Some(row) = self.path.pop() {
-                    let column = self.graph.columns[self.next[row as usize] as usize - 1];
-                    self.join(row, column);
+            match self.of_column[column as usize].map(Number::get) {
+                None => {
+                    while let Some(row) = self.path.pop() {
+                        let column = self.graph.columns[self.next[row as usize] as usize - 1];
+                        self.join(row, column);
+                    }
                 }
-            } else if self.level[mate as usize] == self.level[row as usize] + 1 {
-                self.path.push(mate);
+                Some(mate) if self.level[mate as usize] == self.level[row as usize].map(Number::next) => {
+                    self.path.push(mate);
+                }
+                Some(_) => {}
             }
         }
     }

@@ -340,10 +340,10 @@ fn over_closed_hours(cal: &Calendar, need: &Need, range: Interval) -> Interval {
     };
     let before = cal.session_before(range.start).map_or(Ts::MIN, |s| trades(s).end);
     // Not over hours that are covered already, nor into the next session, nor beyond what is wanted.
-    let covered_to = covered.clip(Interval::new(Ts::MIN, range.start)).hull().map_or(Ts::MIN, |hull| hull.end);
+    let covered_to = covered.clip(Interval::before(range.start)).hull().map_or(Ts::MIN, |hull| hull.end);
     let start = before.max(covered_to).max(need.wanted.start).min(range.start);
     let after = cal.session_after(range.end).map_or(Ts::MAX, |s| trades(s).start);
-    let covered_from = covered.clip(Interval::new(range.end, Ts::MAX)).hull().map_or(Ts::MAX, |hull| hull.start);
+    let covered_from = covered.clip(Interval::since(range.end)).hull().map_or(Ts::MAX, |hull| hull.start);
     let end = after.min(covered_from).min(need.wanted.end).max(range.end);
     // A range that begins or ends inside a session has trading hours beside it: those are covered, or a gap of their own.
     let start = if closed(Interval::new(start, range.start)) { start } else { range.start };

@@ -1,8 +1,6 @@
 //! A run while it works: what it tells ([`events`]), how far it is ([`progress`]), what it asked for ([`journal`]), and which
 //! of several goes first ([`gate`]); and what it was in the end ([`summary`]).
 
-#![warn(clippy::missing_errors_doc)]
-
 pub mod events;
 pub mod gate;
 pub mod journal;

@@ -1,7 +1,5 @@
 //! What a database keeps, by topic, and what can go wrong with it: the types that cross the interface of the store.
 
-#![warn(clippy::missing_errors_doc)]
-
 mod api;
 mod bars;
 mod error;

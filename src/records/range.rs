@@ -5,7 +5,7 @@ use std::ops::{RangeFrom, RangeFull, RangeTo};
 use barkeep_market::{Interval, Ts};
 
 /// `[from, until)`; an end that is `None` is open. Made of an [`Interval`], `from..`, `..until` or `..`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TimeRange {
     pub from: Option<Ts>,
     pub until: Option<Ts>,

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -91,9 +91,9 @@ impl Process {
         }
     }
 
-    /// Waits for it to end by itself; its exit code.
-    pub(super) async fn wait(mut self) -> io::Result<i32> {
-        self.shell.wait().await.map(|status| status.code().unwrap_or(-1))
+    /// Waits for it to end by itself, and says how it did.
+    pub(super) async fn wait(mut self) -> io::Result<ExitStatus> {
+        self.shell.wait().await
     }
 
     /// SIGKILL; returns once the process is gone.
@@ -102,8 +102,8 @@ impl Process {
         self.wait().await.map(|_| ())
     }
 
-    /// SIGTERM; its exit code.
-    pub(super) async fn terminate(self) -> io::Result<i32> {
+    /// SIGTERM; says how it ended.
+    pub(super) async fn terminate(self) -> io::Result<ExitStatus> {
         kill_process(self.pid, Signal::TERM)?;
         let late = || io::Error::new(io::ErrorKind::TimedOut, "it did not stop within 20 s of SIGTERM");
         tokio::time::timeout(STOP_TIMEOUT, self.wait()).await.map_err(|_| late())?

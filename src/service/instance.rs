@@ -45,6 +45,9 @@ pub enum InstanceError {
 
 impl Instance {
     /// Takes the lock that belongs to a SQLite file.
+    ///
+    /// # Errors
+    /// `Held` when another process has the lock, `Unusable` when its file cannot be created or written.
     pub fn take(database: &Path) -> Result<Self, InstanceError> {
         let path = lock_of(database);
         let unusable = |reason| InstanceError::Unusable { path: path.clone(), reason };

@@ -55,6 +55,9 @@ impl Selection {
     }
 
     /// Refuses an empty selection, and ranges that cannot hold a bar.
+    ///
+    /// # Errors
+    /// When no symbol is named, the range ends before it begins, or it begins in the future.
     pub fn check(&self, now: Ts) -> Result<(), CliError> {
         if self.is_empty() {
             return Err(CliError::usage("no symbols given").hint("name some, such as AAPL SPY BTC, or use --all"));
@@ -113,6 +116,9 @@ pub fn sorted(timeframes: &[Timeframe]) -> Vec<Timeframe> {
 }
 
 /// Refuses a range that begins after it ends. The message names both ends as they were written.
+///
+/// # Errors
+/// When `from` is after `to`.
 pub fn check_range(from: Option<TimeBound>, to: Option<TimeBound>) -> Result<(), CliError> {
     let (Some(from), Some(to)) = (from, to) else { return Ok(()) };
     // Two dates compare alike in every time zone; a class is needed only to place a date among times.
@@ -121,11 +127,17 @@ pub fn check_range(from: Option<TimeBound>, to: Option<TimeBound>) -> Result<(),
 }
 
 /// A symbol that is tracked already; in lower case it means the same.
+///
+/// # Errors
+/// When it is empty, too long, or has characters that no symbol has.
 pub fn symbol(text: &str) -> Result<Symbol, InvalidSymbol> {
     typed(text)
 }
 
 /// A symbol that may be new: names of classes that are not tracked are refused.
+///
+/// # Errors
+/// When it cannot be a symbol, or its class is not tracked.
 pub fn new_symbol(text: &str) -> Result<Symbol, NameError> {
     let symbol = typed(text)?;
     instrument::check(&symbol).map(|()| symbol)
@@ -138,6 +150,9 @@ pub fn range(class: AssetClass, from: Option<TimeBound>, to: Option<TimeBound>) 
 }
 
 /// A duration; a number without a unit is milliseconds.
+///
+/// # Errors
+/// When it is neither a whole number nor a duration such as `30s`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let milliseconds = text.parse().map(Duration::from_millis);
     milliseconds

@@ -11,16 +11,25 @@ use barkeep_market::AssetClass;
 use barkeep_pipeline::select::TimeBound;
 
 /// What a range may begin with.
+///
+/// # Errors
+/// When it is no date, time or age, or lies outside 1970 to 2100.
 pub fn first(text: &str) -> Result<TimeBound, String> {
     bounds(text, today()).map(|(first, _)| first)
 }
 
 /// What a range may end with.
+///
+/// # Errors
+/// When it is no date, time or age, or lies outside 1970 to 2100.
 pub fn last(text: &str) -> Result<TimeBound, String> {
     bounds(text, today()).map(|(_, last)| last)
 }
 
 /// A day; of a longer unit the first.
+///
+/// # Errors
+/// When it is no date or age, or lies outside 1970 to 2100.
 pub fn day(text: &str) -> Result<NaiveDate, String> {
     match first(text)? {
         TimeBound::Date(date) => Ok(date),

@@ -16,6 +16,10 @@ struct Pending {
 }
 
 impl Destination {
+    /// The place for an export, and what to write it with: the file at `path`, or stdout.
+    ///
+    /// # Errors
+    /// When the path is a directory, or the file beside it cannot be created.
     pub fn open(path: Option<&Path>) -> Result<(Self, Box<dyn Write + Send>)> {
         let Some(path) = path else {
             return Ok((Self(None), Box::new(BufWriter::new(std::io::stdout()))));
@@ -41,6 +45,9 @@ impl Destination {
     }
 
     /// Puts the finished file in its place, replacing an older one.
+    ///
+    /// # Errors
+    /// When the file cannot be flushed to the disk or renamed.
     pub fn commit(mut self) -> Result<()> {
         let Some(pending) = &self.0 else { return Ok(()) };
         pending.file.sync_all()?;

@@ -69,6 +69,9 @@ pub struct Globals {
 }
 
 /// A URL may hold a password: clap must not print it in an error.
+///
+/// # Errors
+/// Never.
 #[allow(clippy::unnecessary_wraps, reason = "clap takes parsers that return a Result")]
 #[must_use]
 pub fn secret(text: &str) -> Result<SecretString, Infallible> {
@@ -77,6 +80,9 @@ pub fn secret(text: &str) -> Result<SecretString, Infallible> {
 
 impl Globals {
     /// Reads the settings. Opens nothing but the settings files.
+    ///
+    /// # Errors
+    /// When two flags exclude each other, or a setting cannot be read or used.
     pub fn load(&self) -> Result<Loaded, CliError> {
         // Here and not in clap, which does not notice a conflict between flags before and after the command's name.
         if self.simulated && self.vendor_url.is_some() {
@@ -97,11 +103,18 @@ impl Globals {
     }
 
     /// Reads the settings and starts the log.
+    ///
+    /// # Errors
+    /// When the settings cannot be used, `--simulated` would write to a database of real bars, or the log cannot be
+    /// opened.
     pub fn start(&self) -> Result<Session, CliError> {
         self.session_checked(true)
     }
 
     /// The same for the dashboard, which owns the screen: nothing is logged to stderr, whatever `-v` says.
+    ///
+    /// # Errors
+    /// Like [`Globals::start`].
     pub fn start_quiet(&self) -> Result<Session, CliError> {
         self.session_checked(false)
     }
@@ -115,6 +128,9 @@ impl Globals {
     }
 
     /// The same for a command that does not open the configured database.
+    ///
+    /// # Errors
+    /// When the settings cannot be used, or the log cannot be opened.
     pub fn start_without_database(&self) -> Result<Session, CliError> {
         self.session(self.load()?, true)
     }
@@ -166,17 +182,26 @@ impl Session {
     }
 
     /// The vendor's key.
+    ///
+    /// # Errors
+    /// When there is no key, or it cannot be read or used.
     pub fn api_key(&self) -> Result<SecretString, CliError> {
         self.any_key()?.ok_or_else(no_key)
     }
 
     /// The vendor's key, if there is one.
+    ///
+    /// # Errors
+    /// When the key that is set cannot be read or used.
     pub fn any_key(&self) -> Result<Option<SecretString>, CliError> {
         Ok(barkeep_config::find_key(&self.loaded.settings, &Environment::of_process())?.map(|(key, _)| key))
     }
 
     /// The vendor's key; none where it can be done without: a symbol of the database that is meant comes from a vendor
     /// that needs no key.
+    ///
+    /// # Errors
+    /// When a key is needed and there is none, the key that is set cannot be used, or the database cannot be read.
     pub async fn key_for(&self, meant: impl Fn(&[SymbolRow]) -> bool) -> Result<Option<SecretString>, CliError> {
         let key = self.any_key()?;
         if key.is_none() {
@@ -192,16 +217,25 @@ impl Session {
     }
 
     /// Opens the database. With `readonly` it must exist and is not changed.
+    ///
+    /// # Errors
+    /// When the database cannot be opened; with `readonly` also when it does not exist.
     pub async fn open_store(&self, readonly: bool) -> Result<Arc<dyn Store>, CliError> {
         self.open(readonly, None).await
     }
 
     /// Opens the database for work that waits when the database is lost meanwhile, and reports that to `health`.
+    ///
+    /// # Errors
+    /// When the database cannot be opened.
     pub async fn open_store_with_retry(&self, health: Arc<dyn HealthListener>) -> Result<Arc<dyn Store>, CliError> {
         self.open(false, Some(Retry::new(self.loaded.settings.backfill.database_patience, health))).await
     }
 
     /// Opens it like that for reading only.
+    ///
+    /// # Errors
+    /// When the database does not exist or cannot be opened.
     pub async fn open_reader_with_retry(&self, health: Arc<dyn HealthListener>) -> Result<Arc<dyn Store>, CliError> {
         self.open(true, Some(Retry::new(self.loaded.settings.backfill.database_patience, health))).await
     }
@@ -222,6 +256,9 @@ impl Session {
     }
 
     /// Opens something in the database. A server that is still starting is waited for, and that is said.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
     pub async fn while_starting<T>(
         &self,
         open: impl AsyncFnOnce(Starting<'_>) -> Result<T, StoreError>,
@@ -248,6 +285,9 @@ impl Session {
 }
 
 /// Runs a command's future on a new runtime.
+///
+/// # Errors
+/// What `work` fails with, or when no thread can be started.
 pub fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -28,6 +28,9 @@ const CRYPTO_EXCHANGES: [&str; 10] =
 pub struct Names(pub Vec<Symbol>);
 
 /// Of new symbols: names of classes that are not tracked are refused.
+///
+/// # Errors
+/// When the file cannot be read, names no symbol, or names some that cannot be tracked.
 pub fn new_names(text: &str) -> Result<Names, String> {
     names(text, |word| {
         let symbol = typed(word).map_err(|e| e.to_string())?;
@@ -36,6 +39,9 @@ pub fn new_names(text: &str) -> Result<Names, String> {
 }
 
 /// Of symbols that are tracked already.
+///
+/// # Errors
+/// When the file cannot be read, names no symbol, or holds words that cannot be symbols.
 pub fn known_names(text: &str) -> Result<Names, String> {
     names(text, |word| typed(word).map_err(|e| e.to_string()))
 }

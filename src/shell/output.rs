@@ -43,17 +43,26 @@ pub fn warn(text: &str) {
 }
 
 /// Writes text to stdout.
+///
+/// # Errors
+/// When stdout cannot be written.
 pub fn print(text: &str) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| CliError::writing("to stdout", &e))
 }
 
 /// Writes a value as indented JSON to stdout.
+///
+/// # Errors
+/// When stdout cannot be written.
 pub fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
     print(&(to_json(serde_json::to_string_pretty(value))? + "\n"))
 }
 
 /// Writes a value as one line of JSON to stdout.
+///
+/// # Errors
+/// When stdout cannot be written.
 pub fn print_json_line<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
     // Never held as a text: a plan of ten thousand symbols is 25 MB.
     let mut out = BufWriter::new(std::io::stdout().lock());
@@ -66,6 +75,9 @@ pub fn print_json_line<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError>
 }
 
 /// Writes a value as JSON to a file, besides what is printed.
+///
+/// # Errors
+/// When the file cannot be written.
 pub fn write_json_file<T: Serialize + ?Sized>(path: &Path, value: &T) -> Result<(), CliError> {
     let text = to_json(serde_json::to_string_pretty(value))? + "\n";
     std::fs::write(path, text).map_err(|e| CliError::writing(&printable(&path.display().to_string()), &e))

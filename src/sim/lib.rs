@@ -75,6 +75,9 @@ pub struct Sim {
 
 impl Sim {
     /// Starts listening. Answers come as soon as this returns.
+    ///
+    /// # Errors
+    /// When the address is taken, the recording cannot be read, or the script contradicts itself.
     pub async fn start(listen: SocketAddr, config: SimConfig, clock: Arc<dyn Clock>) -> Result<Self, SimError> {
         let book = script::book::Book::new(config.script.clone()).map_err(SimError::Script)?;
         let splits = by_ticker(&config.splits);
@@ -166,6 +169,9 @@ impl Sim {
     }
 
     /// Puts a script in force in place of the one before; an empty one ends it. The error names the event.
+    ///
+    /// # Errors
+    /// When an event of it cannot be; the one before stays in force.
     pub fn set_script(&self, script: impl Into<Script>) -> Result<(), SimError> {
         self.shared.set_script(script.into()).map_err(SimError::Script)
     }
@@ -177,11 +183,17 @@ impl Sim {
     }
 
     /// What really traded, with final values, and when the vendor has it.
+    ///
+    /// # Errors
+    /// When the recorded bars cannot be read.
     pub fn truth(&self, wanted: &Wanted) -> Result<Vec<TruthBar>, TruthError> {
         script::truth::truth(self.shared.view(&self.shared.book(), Ts::MAX), wanted)
     }
 
     /// What the vendor has at a moment of its clock, whoever may see it.
+    ///
+    /// # Errors
+    /// When the recorded bars cannot be read.
     pub fn had(&self, wanted: &Wanted, at: Ts) -> Result<Vec<SimBar>, TruthError> {
         script::truth::had(self.shared.view(&self.shared.book(), at), wanted, at)
     }

@@ -206,6 +206,9 @@ pub enum Statements {
 
 impl Conn<'_> {
     /// Runs a statement that returns nothing; says how many rows it touched.
+    ///
+    /// # Errors
+    /// When a value cannot be encoded, or the database fails.
     pub async fn run(&mut self, sql: Sql, values: &[Value]) -> Result<u64> {
         match self {
             Self::Sqlite(conn) => {
@@ -221,12 +224,18 @@ impl Conn<'_> {
     }
 
     /// Runs a query and fetches all its rows.
+    ///
+    /// # Errors
+    /// When a value cannot be encoded, or the database fails.
     pub async fn rows(&mut self, sql: Sql, values: &[Value]) -> Result<Vec<Row>> {
         self.each(sql, values, Ok).await
     }
 
     /// Reads each row as it comes, and keeps none: a row as the database hands it out takes ten times the memory of what is
     /// made of it.
+    ///
+    /// # Errors
+    /// When a value cannot be encoded, the database fails, or `read` refuses a row.
     pub async fn each<T>(&mut self, sql: Sql, values: &[Value], read: impl Fn(Row) -> Result<T>) -> Result<Vec<T>> {
         let mut all = Vec::new();
         match self {
@@ -255,6 +264,9 @@ impl Conn<'_> {
     }
 
     /// Runs a query that is made of constants and has no parameters.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn counted(&mut self, sql: &str) -> Result<Vec<Row>> {
         match self {
             Self::Sqlite(conn) => {
@@ -270,6 +282,9 @@ impl Conn<'_> {
     }
 
     /// Runs a bare command such as `COMMIT`, which is not prepared.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn command(&mut self, sql: Sql) -> Result<()> {
         match self {
             Self::Sqlite(conn) => conn.execute(AssertSqlSafe(sql.sqlite)).await.map(drop).map_err(fault::classify),
@@ -300,6 +315,9 @@ async fn next_row<S: Stream + Unpin>(answer: &mut S, taken: usize) -> Option<S::
 
 /// Waits for a server, but not for ever: a black hole sends neither an answer nor a reset. The connection of an
 /// abandoned statement is never used again: the writer drops it, the pool tests it.
+///
+/// # Errors
+/// What `work` fails with, or `Unreachable` when the server was silent for too long.
 pub async fn answered<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
     match tokio::time::timeout(SILENCE, work).await {
         Ok(result) => result.map_err(fault::classify),

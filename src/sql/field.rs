@@ -25,6 +25,10 @@ use barkeep_records::{
 
 /// A type that a column can be read as.
 pub trait Field: Sized {
+    /// The value of the column at this place, counted from 0.
+    ///
+    /// # Errors
+    /// `Unusable` when the column holds nothing that this type can be.
     fn read(row: &Row, at: usize) -> Result<Self>;
 }
 
@@ -39,6 +43,10 @@ impl<'r> Fields<'r> {
         Self { row, at: 0 }
     }
 
+    /// The value of the next column.
+    ///
+    /// # Errors
+    /// `Unusable` when the column holds nothing that this type can be.
     #[allow(clippy::should_implement_trait, reason = "each field has a type of its own")]
     pub fn next<T: Field>(&mut self) -> Result<T> {
         let at = self.at;
@@ -48,6 +56,9 @@ impl<'r> Fields<'r> {
 }
 
 /// Runs a query and reads each row as it comes, by the same rule.
+///
+/// # Errors
+/// When the database fails, or a row cannot be read.
 pub async fn each<T>(
     conn: &mut Conn<'_>,
     sql: Sql,
@@ -58,11 +69,17 @@ pub async fn each<T>(
 }
 
 /// Reads every row by the same rule.
+///
+/// # Errors
+/// With the first row that cannot be read.
 pub fn collect<T>(rows: &[Row], read: impl Fn(&mut Fields<'_>) -> Result<T>) -> Result<Vec<T>> {
     rows.iter().map(|row| read(&mut Fields::of(row))).collect()
 }
 
 /// The first field of every row.
+///
+/// # Errors
+/// With the first row that cannot be read.
 pub fn column<T: Field>(rows: &[Row]) -> Result<Vec<T>> {
     rows.iter().map(|row| T::read(row, 0)).collect()
 }

@@ -43,6 +43,10 @@ pub enum Sink<'a> {
 pub type Put = std::result::Result<(), sqlx::error::BoxDynError>;
 
 impl Sink<'_> {
+    /// An integer, or NULL.
+    ///
+    /// # Errors
+    /// When SQLite's driver cannot encode the value.
     pub fn int(&mut self, v: Option<i64>) -> Put {
         match self {
             Self::Sqlite(args) => args.add(v),
@@ -53,6 +57,10 @@ impl Sink<'_> {
         }
     }
 
+    /// A float, or NULL.
+    ///
+    /// # Errors
+    /// When SQLite's driver cannot encode the value.
     pub fn real(&mut self, v: Option<f64>) -> Put {
         match self {
             Self::Sqlite(args) => args.add(v),
@@ -63,6 +71,10 @@ impl Sink<'_> {
         }
     }
 
+    /// A boolean.
+    ///
+    /// # Errors
+    /// When SQLite's driver cannot encode the value.
     pub fn flag(&mut self, v: bool) -> Put {
         match self {
             Self::Sqlite(args) => args.add(i64::from(v)),
@@ -73,6 +85,10 @@ impl Sink<'_> {
         }
     }
 
+    /// A text, or NULL.
+    ///
+    /// # Errors
+    /// When SQLite's driver cannot encode the value.
     pub fn text(&mut self, v: Option<&str>) -> Put {
         match self {
             Self::Sqlite(args) => args.add(v.map(str::to_owned)),
@@ -83,6 +99,10 @@ impl Sink<'_> {
         }
     }
 
+    /// A time: milliseconds in SQLite, a timestamp in PostgreSQL.
+    ///
+    /// # Errors
+    /// When SQLite's driver cannot encode the value.
     pub fn time(&mut self, v: Ts) -> Put {
         match self {
             Self::Sqlite(args) => args.add(v.ms()),
@@ -97,6 +117,9 @@ impl Sink<'_> {
 /// Writes `rows`; `put` writes one of them, exactly `table.columns` values.
 ///
 /// While the database works on one piece the next one is encoded: SQLite has a thread of its own, PostgreSQL a process.
+///
+/// # Errors
+/// When a value cannot be encoded, or the database fails.
 pub async fn load<T: Sync>(
     conn: &mut Conn<'_>,
     table: &Table,

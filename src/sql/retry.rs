@@ -42,6 +42,9 @@ impl Retry {
     }
 
     /// Makes a call until it works, fails for a reason that waiting does not mend, or the time is up.
+    ///
+    /// # Errors
+    /// What the last call failed with.
     pub async fn run<T, F: Future<Output = Result<T>> + Send>(&self, call: impl Fn() -> F + Send + Sync) -> Result<T> {
         // A lock can be in the way of this call alone, while others work.
         let mut since: Option<Instant> = None;

@@ -37,6 +37,9 @@ pub trait Work: Send + Sync + 'static {
     type Output: Send + 'static;
 
     /// Refuses what no database should be asked to hold. Runs before the work is queued, where the caller runs.
+    ///
+    /// # Errors
+    /// `Refused` when it contradicts itself, such as rows out of order.
     fn check(&self) -> Result<()> {
         Ok(())
     }
@@ -50,6 +53,9 @@ pub trait Connect: Send + Sync + 'static {
     async fn connect(&self) -> Result<Owned>;
 
     /// Fails when what is written would not reach the database that was opened.
+    ///
+    /// # Errors
+    /// `Unusable` when the file was replaced or deleted meanwhile.
     fn check(&self) -> Result<()> {
         Ok(())
     }
@@ -137,6 +143,9 @@ pub struct Writer {
 impl Writer {
     /// Starts the thread. A connection to a server belongs to the thread that waits for its answers, so PostgreSQL's is
     /// made there, with the first transaction.
+    ///
+    /// # Errors
+    /// `Disk` when no thread can be started.
     pub fn start(source: impl Connect, conn: Option<Owned>) -> Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (running, ended) = oneshot::channel::<()>();
@@ -154,6 +163,9 @@ impl Writer {
     }
 
     /// Queues a piece of work and waits until it is committed or has failed.
+    ///
+    /// # Errors
+    /// When the work is refused, fails, or the writer was closed.
     pub async fn perform<W: Work>(&self, work: Arc<W>) -> Result<W::Output> {
         work.check()?;
         let (caller, answer) = oneshot::channel();

@@ -7,8 +7,6 @@
 //! Writes run on one task that owns its connection, so a caller that is dropped while waiting never leaves a
 //! transaction open (sqlx 0.9 `begin` is not cancel-safe, sqlx#4385).
 
-#![warn(clippy::missing_errors_doc)]
-
 pub mod adjusted;
 mod database;
 mod diff;

@@ -3,8 +3,6 @@
 //! [`Vendor`] is one attempt at one request. [`dispatch::Dispatcher`] is what the engine uses: it takes a rate-limit
 //! token, makes the attempt, classes the outcome, waits and tries again.
 
-#![warn(clippy::missing_errors_doc)]
-
 mod answer;
 pub mod coinbase;
 pub mod counters;

@@ -284,7 +284,8 @@ impl Limiter {
             state.effective = (state.effective + 1.0 / state.effective).min(f64::from(state.agreed.full));
         }
         // What was let through leaves others no more than the rest.
-        let room = state.agreed.limit.map_or(0, |limit| limit.saturating_sub(used));
+        let Some(limit) = state.agreed.limit else { return };
+        let room = limit.saturating_sub(used);
         if state.foreign > room {
             state.foreign = room;
             if room == 0 {

@@ -14,7 +14,7 @@ const EMPTY_PAGES: u32 = 3;
 /// Follows one range from page to page.
 #[derive(Debug)]
 pub struct PageGuard {
-    max_pages: u32,
+    max_pages: Option<u32>,
     pages: u32,
     empty_run: u32,
     last: Option<Ts>,
@@ -24,8 +24,9 @@ pub struct PageGuard {
 }
 
 impl PageGuard {
+    /// `max_pages`: `None` when the length of the range says how many there are.
     #[must_use]
-    pub fn new(max_pages: u32) -> Self {
+    pub fn new(max_pages: Option<u32>) -> Self {
         Self { max_pages, pages: 0, empty_run: 0, last: None, after_full: false, seen: HashSet::new() }
     }
 
@@ -36,8 +37,8 @@ impl PageGuard {
     /// as it was, so the same page can be requested again.
     pub fn check(&mut self, page: &Page, asked: Option<&Cursor>) -> Result<(), Fault> {
         let refuse = |why: String| Err(Fault { request_id: page.request_id.clone(), ..Fault::malformed(why) });
-        if self.pages >= self.max_pages {
-            return refuse(format!("the range has more than {} pages", self.max_pages));
+        if let Some(most) = self.max_pages.filter(|most| self.pages >= *most) {
+            return refuse(format!("the range has more than {most} pages"));
         }
         if let Some(next) = &page.next
             && (asked == Some(next) || self.seen.contains(next))
@@ -109,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_plain_walk_passes() {
-        let mut guard = PageGuard::new(3);
+        let mut guard = PageGuard::new(Some(3));
         guard.check(&page(&[1, 2], Some("a")), None).unwrap();
         guard.check(&page(&[3], Some("b")), Some(&cursor("a"))).unwrap();
         guard.check(&page(&[], None), Some(&cursor("b"))).unwrap();
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn loops_are_seen_at_the_first_repeat() {
-        let mut guard = PageGuard::new(100);
+        let mut guard = PageGuard::new(Some(100));
         guard.check(&page(&[1], Some("a")), None).unwrap();
         assert!(guard.check(&page(&[2], Some("a")), Some(&cursor("a"))).is_err(), "leads to itself");
         guard.check(&page(&[2], Some("b")), Some(&cursor("a"))).unwrap();
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn repeated_and_overlapping_pages_are_refused() {
-        let mut guard = PageGuard::new(100);
+        let mut guard = PageGuard::new(Some(100));
         guard.check(&page(&[1, 5], Some("a")), None).unwrap();
         for again in [&[1, 5][..], &[5, 6], &[4]] {
             assert!(guard.check(&page(again, Some("b")), Some(&cursor("a"))).is_err());
@@ -137,7 +138,7 @@ mod tests {
 
     #[test]
     fn empty_pages_end() {
-        let mut guard = PageGuard::new(100);
+        let mut guard = PageGuard::new(Some(100));
         for n in 0..3 {
             guard.check(&page(&[], Some(&n.to_string())), None).unwrap();
         }
@@ -149,7 +150,7 @@ mod tests {
     fn an_empty_end_after_a_full_page_is_refused() {
         let full = |next| Page { full: true, ..page(&[1, 2], next) };
         for between in [0, 2] {
-            let mut guard = PageGuard::new(100);
+            let mut guard = PageGuard::new(Some(100));
             guard.check(&full(Some("a")), None).unwrap();
             for n in 0..between {
                 guard.check(&page(&[], Some(&n.to_string())), Some(&cursor("a"))).unwrap();
@@ -159,7 +160,7 @@ mod tests {
             guard.check(&page(&[3], None), Some(&cursor("a"))).unwrap();
         }
         // A page that was not full may well be the last one with bars.
-        let mut guard = PageGuard::new(100);
+        let mut guard = PageGuard::new(Some(100));
         guard.check(&full(Some("a")), None).unwrap();
         guard.check(&page(&[3], Some("b")), Some(&cursor("a"))).unwrap();
         guard.check(&page(&[], None), Some(&cursor("b"))).unwrap();
@@ -167,7 +168,7 @@ mod tests {
 
     #[test]
     fn endless_pages_end() {
-        let mut guard = PageGuard::new(2);
+        let mut guard = PageGuard::new(Some(2));
         guard.check(&page(&[1], Some("a")), None).unwrap();
         guard.check(&page(&[2], Some("b")), Some(&cursor("a"))).unwrap();
         assert!(guard.check(&page(&[3], None), Some(&cursor("b"))).unwrap_err().message.contains("more than 2"));

@@ -2,7 +2,5 @@
 //!
 //! [`types`] translates the program's own types into those that other programs rely on; [`client`] is the other end.
 
-#![warn(clippy::missing_errors_doc)]
-
 pub mod client;
 pub mod types;

@@ -18,7 +18,7 @@ use crate::cache::{VersionedCache, Weight};
 use crate::problem::Problem;
 use barkeep_config::policy::HotSymbols;
 use barkeep_market::{Symbol, Timeframe, Ts};
-use barkeep_store::{SeriesId, Store};
+use barkeep_store::{SeriesId, Store, TimeRange};
 
 /// Fewest rows that are read, so that the next, larger query finds them.
 const MIN_ROWS: usize = 1_000;
@@ -34,13 +34,13 @@ pub(super) struct NewestRows {
 
 impl NewestRows {
     fn of(read: Read) -> Self {
-        Self { text: read.text.into(), offsets: read.offsets, whole: !read.more }
+        Self { text: read.text.into(), offsets: read.offsets, whole: read.next.is_none() }
     }
 
     /// Which of the newest rows make a page, and where older ones follow; `None` when they do not reach back far enough.
     pub(super) fn cut(&self, query: &PageQuery) -> Option<(Range<usize>, Option<Ts>)> {
-        let begin = self.offsets.partition_point(|(t, _)| *t < query.from);
-        let end = self.offsets.partition_point(|(t, _)| *t < query.until).max(begin);
+        let begin = self.offsets.partition_point(|(t, _)| Some(*t) < query.range.from);
+        let end = self.offsets.partition_point(|(t, _)| query.range.until.is_none_or(|until| *t < until)).max(begin);
         let start = begin.max(end.saturating_sub(query.limit));
         // Full, or all there is from `from` on.
         let reaches = self.whole || end - start == query.limit || begin > 0;
@@ -108,7 +108,7 @@ impl HotSymbolCache {
             return Ok(rows);
         }
         let depth = query.limit.next_power_of_two().max(MIN_ROWS).min(self.max_rows).max(query.limit);
-        let newest = PageQuery { from: Ts::MIN, until: Ts::MAX, limit: depth, ..query.clone() };
+        let newest = PageQuery { range: TimeRange::default(), limit: depth, ..query.clone() };
         let rows = Arc::new(NewestRows::of(read(store, &newest, depth).await?));
         self.rows.put(&key, version, Arc::clone(&rows));
         Ok(rows)

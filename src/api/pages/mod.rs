@@ -29,7 +29,7 @@ use barkeep_base::clock::Clock;
 use barkeep_config::policy::CachePolicy;
 use barkeep_market::dividend::Adjustment;
 use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
-use barkeep_store::{SeriesId, Store};
+use barkeep_store::{SeriesId, Store, TimeRange};
 
 /// Bytes either cache may hold.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -62,10 +62,7 @@ pub(super) struct PageQuery {
     pub(super) timeframe: Timeframe,
     pub(super) class: AssetClass,
     pub(super) rows: Rows,
-    /// Start of the requested range; the earliest instant when it is open.
-    pub(super) from: Ts,
-    /// End of the range, exclusive.
-    pub(super) until: Ts,
+    pub(super) range: TimeRange,
     pub(super) limit: usize,
     /// Prices are in the terms of this day.
     pub(super) today: NaiveDate,
@@ -177,9 +174,8 @@ impl ResponseCache {
             }
         }
         let read = read(self.store.as_ref(), query, query.limit).await?;
-        let next = read.more.then_some(read.before);
         let (text, rows) = (Bytes::from(read.text), 0..read.offsets.len());
-        Ok(page(query, head, &text, &read.offsets, rows, next, at))
+        Ok(page(query, head, &text, &read.offsets, rows, read.next, at))
     }
 }
 
@@ -222,8 +218,7 @@ mod tests {
             timeframe: Timeframe::D1,
             class: AssetClass::Stock,
             rows: Rows::Features,
-            from: Ts::MIN,
-            until: Ts::MAX,
+            range: TimeRange::default(),
             limit: 500,
             today: NaiveDate::default(),
         };

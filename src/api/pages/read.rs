@@ -13,7 +13,7 @@ use barkeep_market::split::Split;
 use barkeep_market::{Bar, Calendar, Interval, Timeframe, Ts};
 use barkeep_store::adjusted::{Adjusting, daily_of};
 use barkeep_store::session::Regular;
-use barkeep_store::{Store, StoreError, StoredBar};
+use barkeep_store::{Store, StoreError, StoredBar, TimeRange};
 
 /// Rows read at a time while filtering, and at most for one page.
 const CHUNK: usize = 10_000;
@@ -23,9 +23,8 @@ const MAX_READ: usize = 100_000;
 pub(super) struct Read {
     pub(super) text: Vec<u8>,
     pub(super) offsets: Vec<(Ts, usize)>,
-    /// Whether older ones may follow, before `before`.
-    pub(super) more: bool,
-    pub(super) before: Ts,
+    /// Older ones may follow before this time.
+    pub(super) next: Option<Ts>,
 }
 
 impl Read {
@@ -46,18 +45,17 @@ pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> 
         Rows::Bars { adjust: Adjustment::None, .. } => Vec::new(),
         _ => store.splits(&query.symbol).await?,
     };
-    let mut read = Read { text: Vec::new(), offsets: Vec::new(), more: false, before: query.from };
-    if query.from >= query.until {
+    let mut read = Read { text: Vec::new(), offsets: Vec::new(), next: None };
+    if query.range.is_empty() {
         return Ok(read);
     }
     match query.rows {
         Rows::Features => {
-            let range = Interval::new(query.from, query.until);
-            let mut rows = store.features(query.series, range.into(), Some(most)).await?;
-            read.more = rows.len() > limit;
+            let mut rows = store.features(query.series, query.range, Some(most)).await?;
+            let more = rows.len() > limit;
             rows.drain(..rows.len().saturating_sub(limit));
             let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(read) };
-            read.before = first.ts;
+            read.next = more.then_some(first.ts);
             let span = Interval::new(first.ts, last.ts + 1);
             let mut bars = store.bars(query.series, span.into(), None).await?;
             adjust(store, query, query.timeframe, &splits, &mut bars).await?;
@@ -77,13 +75,13 @@ pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> 
                     (stored, Some((Regular::of_timeframe(query.timeframe), calendar)))
                 }
             };
-            let (mut bars, more, before) = match &regular {
+            let mut bars;
+            (bars, read.next) = match &regular {
                 None => bars_before(store, query, min_quality, limit).await?,
                 Some((regular, calendar)) => {
                     regular_before(store, query, regular, calendar, min_quality, limit).await?
                 }
             };
-            (read.more, read.before) = (more, before);
             adjust(store, query, stored, &splits, &mut bars).await?;
             if terms == Adjustment::Total {
                 let factors = store.price_factors(&query.symbol).await?;
@@ -120,44 +118,44 @@ async fn adjust(
     adjusting.adjust(store, &mut bars, query.today).await
 }
 
-/// The newest `limit` bars of the range that are good enough, ascending; whether older ones may follow, and before when.
+/// The newest `limit` bars of the range that are good enough, ascending, and before when older ones may follow.
 async fn bars_before(
     store: &dyn Store,
     query: &PageQuery,
     min_quality: Option<Score>,
     limit: usize,
-) -> Result<(Vec<StoredBar>, bool, Ts), Problem> {
+) -> Result<(Vec<StoredBar>, Option<Ts>), Problem> {
     let chunk = if min_quality.is_some() { CHUNK } else { limit.saturating_add(1) };
-    let (mut newest_first, mut until, mut seen) = (Vec::new(), query.until, 0);
+    let (mut newest_first, mut until, mut seen) = (Vec::new(), query.range.until, 0);
     loop {
-        let bars = store.newest_bars(query.series, (..until).into(), chunk).await?;
+        let bars = store.newest_bars(query.series, TimeRange { from: None, until }, chunk).await?;
         let full = bars.len() == chunk;
         seen += bars.len();
         for bar in bars.into_iter().rev() {
-            if bar.bar.ts < query.from {
+            if Some(bar.bar.ts) < query.range.from {
                 newest_first.reverse();
-                return Ok((newest_first, false, query.from));
+                return Ok((newest_first, None));
             }
             if min_quality.is_none_or(|min| bar.quality_score >= min.get()) {
                 if newest_first.len() == limit {
                     newest_first.reverse();
-                    return Ok((newest_first, true, until));
+                    return Ok((newest_first, until));
                 }
-                until = bar.bar.ts;
+                until = Some(bar.bar.ts);
                 newest_first.push(bar);
             } else {
-                until = bar.bar.ts;
+                until = Some(bar.bar.ts);
             }
         }
         if !full || seen >= MAX_READ {
             newest_first.reverse();
-            return Ok((newest_first, full, until));
+            return Ok((newest_first, until.filter(|_| full)));
         }
     }
 }
 
-/// The stored bars of which the newest `limit` bars of the regular session in the range consist, ascending; whether older
-/// ones may follow, and before when. A bar of the session is whole or left out.
+/// The stored bars of which the newest `limit` bars of the regular session in the range consist, ascending, and before when
+/// older ones may follow. A bar of the session is whole or left out.
 async fn regular_before(
     store: &dyn Store,
     query: &PageQuery,
@@ -165,30 +163,28 @@ async fn regular_before(
     calendar: &Calendar,
     min_quality: Option<Score>,
     limit: usize,
-) -> Result<(Vec<StoredBar>, bool, Ts), Problem> {
+) -> Result<(Vec<StoredBar>, Option<Ts>), Problem> {
+    let TimeRange { from, until: end } = query.range;
     // The last one may begin just before the end of the range.
-    let mut until = if query.until < Ts::MAX { query.until + regular.width() } else { query.until };
+    let mut until = end.map(|end| end + regular.width());
     let (mut newest_first, mut starts, mut seen): (Vec<StoredBar>, Vec<Ts>, usize) = (Vec::new(), Vec::new(), 0);
     loop {
-        let bars = store.newest_bars(query.series, (..until).into(), CHUNK).await?;
+        let bars = store.newest_bars(query.series, TimeRange { from: None, until }, CHUNK).await?;
         let full = bars.len() == CHUNK;
         seen += bars.len();
         for bar in bars.into_iter().rev() {
             let t = bar.bar.ts;
-            until = t;
-            if t < query.from {
+            until = Some(t);
+            if Some(t) < from {
                 newest_first.reverse();
-                return Ok((newest_first, false, query.from));
+                return Ok((newest_first, None));
             }
-            let Some(start) = regular.start_of(calendar, t).filter(|start| (query.from..query.until).contains(start))
-            else {
-                continue;
-            };
+            let is_asked = |start: &Ts| Some(*start) >= from && end.is_none_or(|end| *start < end);
+            let Some(start) = regular.start_of(calendar, t).filter(is_asked) else { continue };
             if starts.last() != Some(&start) {
                 if starts.len() == limit {
-                    let oldest = starts.last().copied().unwrap_or(start);
                     newest_first.reverse();
-                    return Ok((newest_first, true, oldest));
+                    return Ok((newest_first, starts.pop()));
                 }
                 starts.push(start);
             }
@@ -196,15 +192,18 @@ async fn regular_before(
                 newest_first.push(bar);
             }
         }
-        if !full || seen >= MAX_READ {
-            let mut before = until;
-            if let (true, Some(oldest)) = (full, starts.pop()) {
+        if !full {
+            newest_first.reverse();
+            return Ok((newest_first, None));
+        }
+        if seen >= MAX_READ {
+            if let Some(oldest) = starts.pop() {
                 // Its older part was not read.
                 newest_first.retain(|bar| regular.start_of(calendar, bar.bar.ts) != Some(oldest));
-                before = starts.last().copied().unwrap_or(oldest + 1);
+                until = starts.pop().or(Some(oldest + 1));
             }
             newest_first.reverse();
-            return Ok((newest_first, full, before));
+            return Ok((newest_first, until));
         }
     }
 }

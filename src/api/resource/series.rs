@@ -23,7 +23,7 @@ use barkeep_monitor::snapshot::SeriesView;
 use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_service::handle::{CommandReply, EngineCommand, TriggerScope};
 use barkeep_store::session::in_session;
-use barkeep_store::{SeriesId, SymbolRow, Trigger};
+use barkeep_store::{SeriesId, SymbolRow, TimeRange, Trigger};
 
 /// A symbol without data triggers one backfill in this time, however often it is requested.
 const TRIGGER_INTERVAL: i64 = 15 * MINUTE;
@@ -102,7 +102,7 @@ pub(super) fn unknown(reading: &Reading, symbol: &Symbol) -> Problem {
 /// Headers for the age of the data: none when fresh, a warning when aging, also the age when stale.
 pub(super) fn staleness(view: &SeriesView) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    let behind = view.staleness_seconds.unwrap_or_default();
+    let Some(behind) = view.staleness_seconds else { return headers };
     if matches!(view.tier, Tier::Aging | Tier::Stale) {
         headers.insert(DATA_STATUS, HeaderValue::from_static(view.tier.name()));
         let text = format!("110 barkeep \"data is {}: {behind} s behind the market\"", view.tier.name());
@@ -215,15 +215,17 @@ pub(super) async fn answer(
             rows => (find(api, symbol, range.timeframe).await?, rows),
         };
         let class = found.class;
-        let end = range.end.map_or(Ts::MAX, |end| end.end(class));
+        let ends = [range.end.map(|end| end.end(class)), range.before.map(|before| before.start(class))];
         let query = PageQuery {
             series: found.id,
             symbol: symbol.clone(),
             timeframe: range.timeframe,
             class,
             rows,
-            from: range.start.map_or(Ts::MIN, |start| start.start(class)),
-            until: range.before.map_or(end, |before| before.start(class).min(end)),
+            range: TimeRange {
+                from: range.start.map(|start| start.start(class)),
+                until: ends.into_iter().flatten().min(),
+            },
             limit: range.limit,
             today: class.date_of(api.console.engine.clock.now()),
         };
@@ -267,8 +269,8 @@ pub(super) async fn answer(
 pub(super) fn next_link(query: &PageQuery, before: Ts) -> String {
     let mut params = form_urlencoded::Serializer::new(String::new());
     params.append_pair("timeframe", query.timeframe.name());
-    if query.from > Ts::MIN {
-        params.append_pair("start", &query.from.to_string());
+    if let Some(from) = query.range.from {
+        params.append_pair("start", &from.to_string());
     }
     params.append_pair("limit", &query.limit.to_string());
     let base = match query.rows {

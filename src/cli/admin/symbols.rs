@@ -166,6 +166,9 @@ impl SymbolOptions {
 }
 
 /// The row of a symbol, or an error that suggests a similar one.
+///
+/// # Errors
+/// When the symbol is not among them.
 pub fn find<'a>(rows: &'a [SymbolRow], symbol: &Symbol) -> Result<&'a SymbolRow, CliError> {
     names::find(rows, symbol).ok_or_else(|| {
         let near = suggest::nearest(symbol.as_str(), rows.iter().map(|r| r.symbol.as_str()));

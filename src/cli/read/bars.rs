@@ -184,9 +184,9 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
     let (destination, out) = Destination::open(args.output.as_deref()).map_err(|e| failed(&e))?;
     let mut sink = sink(format, out).map_err(|e| failed(&e))?;
     let mut wanted = range(row.asset_class, args.series.from, args.series.to);
-    let mut left = args.limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    let mut left = args.limit.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
     let mut written = 0_i64;
-    while left > 0 && !wanted.is_empty() {
+    while left != Some(0) && !wanted.is_empty() {
         let page = store.bars(series.id, wanted, Some(PAGE)).await?;
         let Some(last) = page.last() else { break };
         wanted.from = Some(last.bar.ts + 1);
@@ -196,8 +196,8 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
             bars.extend(regular.last().filter(|_| !full));
         }
         let row = |b| Row { timeframe: shown.name, ..row_of(symbol, args.series.timeframe, b) };
-        let rows: Vec<Row<'_>> = bars.iter().take(left).map(row).collect();
-        left -= rows.len();
+        let rows: Vec<Row<'_>> = bars.iter().take(left.unwrap_or(bars.len())).map(row).collect();
+        left = left.map(|left| left - rows.len());
         written += rows.len() as i64;
         sink.write(&rows).map_err(|e| failed(&e))?;
         if !full {

@@ -138,8 +138,7 @@ impl<'a> OfPart<'a> {
         if let Some(judged) = &judged {
             self.outcome.runs.extend(unit.runs(judged));
         } else {
-            let sessions = self.stored.len() + self.seen.iter().filter(|s| s.is_final()).count();
-            self.outcome.runs.extend(unit.unjudged(sessions as u32, self.tail));
+            self.outcome.runs.extend(unit.unjudged(self.tail));
         }
         if unit.is_final() {
             let sessions = unit.profiles(judged.as_deref());

@@ -80,14 +80,11 @@ pub struct Run {
     pub range: Interval,
     pub part: Part,
     pub verdict: Verdict,
-    /// The sum of -ln(1 - p) over the silent slots; 0 when unjudged. A late or open run has that of the part of it that
-    /// decided.
-    pub surprise: f64,
+    /// The sum of -ln(1 - p) over the silent slots; `None` when unjudged. A late or open run has that of the part of it
+    /// that decided.
+    pub surprise: Option<f64>,
     /// How many slots have no bar.
     pub slots: u32,
-    /// The longest silence, in slots, of the sessions that it was judged by.
-    pub longest_silence: u32,
-    /// How many sessions it was judged by.
-    pub sessions: u32,
-    pub rule: Rule,
+    /// The rule that makes it suspect or late; `None` for any other run.
+    pub rule: Option<Rule>,
 }

@@ -19,8 +19,6 @@ pub(super) struct TailRun {
 #[derive(Clone, Copy, Debug)]
 struct Measured {
     surprise: f64,
-    longest: u32,
-    sessions: u32,
     rule: Option<Rule>,
 }
 
@@ -32,7 +30,7 @@ pub(super) fn stretches(seen: &[Seen], family: Family, by: Option<&Measure<'_>>)
         let measured = by.map(|by| {
             let surprise = by.surprise(&seen.piece, run);
             let rule = by.tail(&seen.piece, surprise, slots, all);
-            Measured { surprise, longest: by.longest, sessions: by.sessions(), rule }
+            Measured { surprise, rule }
         });
         TailRun { part: seen.piece.part, slots, measured }
     };
@@ -62,10 +60,8 @@ pub(super) fn tail_run(range: Interval, stretches: &[TailRun]) -> Option<Run> {
         range,
         part: decided.map_or(first.part, |(part, _)| part),
         verdict,
-        surprise: decided.map_or(0.0, |(_, m)| m.surprise),
+        surprise: decided.map(|(_, m)| m.surprise),
         slots,
-        longest_silence: decided.map_or(0, |(_, m)| m.longest),
-        sessions: decided.map_or(0, |(_, m)| m.sessions),
-        rule: decided.and_then(|(_, m)| m.rule).unwrap_or(Rule::Surprise),
+        rule: decided.and_then(|(_, m)| m.rule),
     })
 }

@@ -25,8 +25,6 @@ pub(super) struct Judged {
     run: Slots,
     all: bool,
     surprise: f64,
-    longest: u32,
-    sessions: u32,
     pub rule: Option<Rule>,
 }
 
@@ -78,7 +76,7 @@ impl Unit<'_> {
             let (length, all) = (run.1 - run.0, self.is_days() || first.is_all(run));
             let surprise = by.surprise(&first.piece, run);
             let rule = by.inside(&first.piece, surprise, length, all, apply);
-            Judged { run, all, surprise, longest: by.longest, sessions: by.sessions(), rule }
+            Judged { run, all, surprise, rule }
         };
         runs.into_iter().map(judged).collect()
     }
@@ -113,17 +111,15 @@ impl Unit<'_> {
                 },
                 part,
                 verdict: if j.rule.is_some() { Verdict::Suspect } else { Verdict::Quiet },
-                surprise: j.surprise,
+                surprise: Some(j.surprise),
                 slots: j.run.1 - j.run.0,
-                longest_silence: j.longest,
-                sessions: j.sessions,
-                rule: j.rule.unwrap_or(Rule::Surprise),
+                rule: j.rule,
             })
             .collect()
     }
 
     /// What to report with too few sessions: the whole part, when any slot of it has no bar.
-    pub(super) fn unjudged(&self, sessions: u32, tail: Option<Ts>) -> Option<Run> {
+    pub(super) fn unjudged(&self, tail: Option<Ts>) -> Option<Run> {
         let first = self.first()?;
         let slots: u32 = self.seen.iter().flat_map(|s| &s.silent).map(|(from, to)| to - from).sum();
         let all = self.seen.iter().fold(first.known, |all: Interval, s| all.hull(s.known));
@@ -133,11 +129,9 @@ impl Unit<'_> {
             range: Interval::new(all.start, end),
             part: first.piece.part,
             verdict: Verdict::Unjudged,
-            surprise: 0.0,
+            surprise: None,
             slots,
-            longest_silence: 0,
-            sessions,
-            rule: Rule::Surprise,
+            rule: None,
         })
     }
 }

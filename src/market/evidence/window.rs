@@ -177,10 +177,6 @@ pub(super) struct Apply {
 }
 
 impl Measure<'_> {
-    pub(super) fn sessions(&self) -> u32 {
-        self.window.len() as u32
-    }
-
     pub(super) fn surprise(&self, piece: &Piece, run: Slots) -> f64 {
         let mut sum = 0.0;
         piece.by_step(run, |step, n| sum += f64::from(n) * self.points.get(step).copied().unwrap_or(self.other));

@@ -129,9 +129,11 @@ enum Says {
 
 impl Day {
     fn new(rows: &[Split], steps: &[Step]) -> Self {
-        let date = rows.first().map_or(NaiveDate::MIN, |row| row.date);
-        let first = steps.partition_point(|step| step.after < date);
-        let at = Some(first).filter(|k| steps.get(*k).is_some_and(|step| step.before < date));
+        let over = |date: NaiveDate| {
+            let first = steps.partition_point(|step| step.after < date);
+            steps.get(first).is_some_and(|step| step.before < date).then_some(first)
+        };
+        let at = rows.first().and_then(|row| over(row.date));
         let rows = rows.to_vec();
         let says = match at.and_then(|k| Some((k, steps.get(k)?))) {
             Some((k, step)) => judge(&rows, step, k),

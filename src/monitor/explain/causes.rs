@@ -231,7 +231,7 @@ impl SplitInputs<'_> {
             }
         };
         charge(plain(Cause::MarketClosed), &IntervalSet::from(life).subtract(&trading));
-        let until_served = |set: IntervalSet| set.clip(Interval::new(Ts(i64::MIN), served));
+        let until_served = |set: IntervalSet| set.clip(Interval::before(served));
         let refused: Vec<&Coverage> =
             self.coverage.iter().filter(|c| c.state == CoverageState::NotEntitled && self.believed(c)).collect();
         if let Some(last) = refused.iter().map(|c| c.fetched_at).max() {
@@ -252,20 +252,20 @@ impl SplitInputs<'_> {
         charge(plain(Cause::BarGrowing), &Interval::new(served, life.end).into());
         // From here on everything could have been served. Later states first: each takes what became available since.
         for (from, blocker) in self.timeline().into_iter().rev() {
-            let start = if from == Ts::MIN { Ts(i64::MIN) } else { self.served(from) };
+            let start = from.map_or(life.start, |from| self.served(from));
             charge(blocker, &Interval::new(start, life.end).into());
         }
         causes.sort_by_key(|share| share.blocker.cause);
         Some(Split { age_ms: life.len(), staleness_ms: counts.total(), causes })
     }
 
-    /// What held the series back, from when on (wall clock); the first entry holds since ever.
-    fn timeline(&self) -> Vec<(Ts, Blocker)> {
+    /// What held the series back, from when on (wall clock); `None`: since ever.
+    fn timeline(&self) -> Vec<(Option<Ts>, Blocker)> {
         if self.tier == Tier::Ended {
-            return vec![(Ts::MIN, plain(Cause::Ended))];
+            return vec![(None, plain(Cause::Ended))];
         }
         if !self.tracked {
-            return vec![(Ts::MIN, plain(Cause::Untracked))];
+            return vec![(None, plain(Cause::Untracked))];
         }
         let asked = !self.attempts.is_empty() || self.checked_at.is_some() || !self.coverage.is_empty();
         let every = format!("every {}", humantime::format_duration(self.refresh_every));
@@ -275,10 +275,10 @@ impl SplitInputs<'_> {
             let cause = if asked { Cause::WaitingForRun } else { Cause::NeverAsked };
             Blocker { detail: Some(every), ..plain(cause) }
         };
-        let mut line = vec![(Ts::MIN, base)];
+        let mut line = vec![(None, base)];
         let running = self.attempts.iter().find(|a| a.outcome == Outcome::Running);
         if let Some((since, detail)) = self.failing_since() {
-            line.push((since, Blocker { since: Some(since), detail: Some(detail), ..plain(Cause::Failed) }));
+            line.push((Some(since), Blocker { since: Some(since), detail: Some(detail), ..plain(Cause::Failed) }));
         }
         if let Some(run) = running {
             let (cause, detail) = match self.window_full_until {
@@ -287,15 +287,14 @@ impl SplitInputs<'_> {
                 }
                 None => (Cause::InProgress, None),
             };
-            line.retain(|(at, _)| *at == Ts::MIN || *at < run.at);
-            line.push((run.at, Blocker { since: Some(run.at), detail, ..plain(cause) }));
+            line.retain(|(at, _)| *at < Some(run.at));
+            line.push((Some(run.at), Blocker { since: Some(run.at), detail, ..plain(cause) }));
         }
         if let Some(pause) = &self.pause {
-            let from = pause.since.unwrap_or(Ts::MIN);
             let detail = Some(pause.scope.words().to_owned());
             let blocker = Blocker { cause: Cause::Paused, since: pause.since, by: pause.by.clone(), detail };
-            line.retain(|(at, _)| *at < from);
-            line.push((from, blocker));
+            line.retain(|(at, _)| *at < pause.since);
+            line.push((pause.since, blocker));
         }
         line
     }

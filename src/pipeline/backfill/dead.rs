@@ -31,6 +31,9 @@ pub async fn close_open(
 
 /// Executions whose process is gone are no longer running. Returns them as they were closed. Those that are `kept` are
 /// returned as they are, for the caller to take them up: whoever asks for them never finds them ended.
+///
+/// # Errors
+/// When the database cannot be read or written.
 pub async fn close_dead_executions(
     store: &dyn Store,
     now: Ts,

@@ -17,7 +17,7 @@ use crate::planning_inputs;
 use crate::select::Selection;
 use crate::{EngineContext, RunContext};
 use barkeep_config::Mode;
-use barkeep_market::{AssetClass, Interval, Source, Ts};
+use barkeep_market::{AssetClass, Interval, Source};
 use barkeep_plan::budget::{Budget, Tokens};
 use barkeep_plan::{FamilyState, Horizon, Item, Plan, estimate};
 use barkeep_store::{StoreError, Trigger};
@@ -152,7 +152,7 @@ impl Run<'_> {
         let horizons = Box::new(move |state: &FamilyState| {
             let horizon = fetcher.horizon(state.vendor, state.class, state.base.family());
             // Whole bars only: the settled part of a bar that is not yet final can never be covered.
-            let settled = state.base.snap_in(state.class, Interval::new(Ts::MIN, horizon.settled));
+            let settled = state.base.snap_in(state.class, Interval::before(horizon.settled));
             if settled_only { Horizon { end: settled.end, ..horizon } } else { horizon }
         });
         Survey {

@@ -61,6 +61,9 @@ impl FeatureRunner {
     }
 
     /// Brings the families up to date for which this was the last request.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
     pub async fn ended(&self, item: &Item) -> Result<(), StoreError> {
         let complete = {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,6 +89,9 @@ impl FeatureRunner {
     }
 
     /// Brings all series of the run's symbols up to date and says how fresh they are.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
     pub async fn finish(&self) -> Result<(), StoreError> {
         if !self.is_on() {
             return Ok(());

@@ -71,6 +71,10 @@ pub struct Refreshed {
 
 impl Refresh<'_> {
     /// Brings the given series up to date. Series that no longer exist are left out of the answer.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written. A series whose features cannot be computed has its `failure`
+    /// instead.
     pub async fn run(&self, series_refs: &[SeriesRef]) -> Result<Vec<Refreshed>, StoreError> {
         let by_id: BTreeMap<SeriesId, &SeriesRef> = series_refs.iter().map(|s| (s.series, s)).collect();
         let ids: Vec<SeriesId> = by_id.keys().copied().collect();
@@ -196,7 +200,8 @@ impl Refresh<'_> {
             batch.writes.push(FeatureWrite {
                 series: id,
                 changes: series.changes,
-                replaces: Interval::new(replaced, after.unwrap_or(Ts::MAX).max(replaced)),
+                replaces: after
+                    .map_or_else(|| Interval::since(replaced), |end| Interval::new(replaced, end.max(replaced))),
                 rows,
                 spent: if states.is_empty() { None } else { spent.take() },
                 states,

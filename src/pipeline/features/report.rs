@@ -30,12 +30,18 @@ impl Refresh<'_> {
     }
 
     /// Says how fresh these series are.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
     pub async fn report(&self, all: &[Refreshed]) -> Result<(), StoreError> {
         let rows = self.freshness(all).await?;
         if rows.is_empty() { Ok(()) } else { self.store.update_feature_freshness(&rows).await }
     }
 
     /// The same of many series of which few have changed: rows that say so already are not written again.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
     pub async fn report_changes(&self, all: &[Refreshed]) -> Result<(), StoreError> {
         let stored = self.store.feature_freshness().await?;
         let stored: HashMap<(Symbol, Timeframe), FeatureFreshness> =

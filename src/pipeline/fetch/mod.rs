@@ -83,6 +83,10 @@ impl Fetcher {
     /// Makes one request when its turn has come. The permit is held until the answer is committed, so that no more
     /// answers than permits wait for the database. A pause turns the request back before it starts; it then waits for its
     /// turn again.
+    ///
+    /// # Errors
+    /// What `call` fails with, or [`Class::Cancelled`] when the run, the symbol or the series was stopped before its
+    /// turn came.
     pub async fn request<T, F>(&self, item: &Item, call: impl Fn(CancellationToken) -> F) -> Result<(T, Permit), Fault>
     where
         F: Future<Output = Result<T, Fault>>,
@@ -125,6 +129,9 @@ impl Fetcher {
     }
 
     /// Carries out one item, and reports how long it took.
+    ///
+    /// # Errors
+    /// When the vendor's answer cannot be had or used, or the database cannot be read or written.
     pub async fn fetch(&self, number: u64, item: &Item) -> Result<(), ItemError> {
         let (spent, start) = (Arc::default(), Instant::now());
         let outcome = timing::scope(Arc::clone(&spent), self.carry_out(number, item)).await;

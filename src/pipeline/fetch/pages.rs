@@ -41,9 +41,9 @@ impl Fetcher {
             return Ok(());
         }
         let most = match query.vendor.reach() {
-            Reach::Traded(_) => self.engine.settings.vendor.max_pages,
+            Reach::Traded(_) => Some(self.engine.settings.vendor.max_pages),
             // The windows of a range are counted by its length.
-            Reach::Window(_) => u32::MAX,
+            Reach::Window(_) => None,
         };
         let mut guard = PageGuard::new(most);
         let mut cursor = None;

@@ -142,6 +142,9 @@ impl Fetcher {
 
     /// A plan that turned out to reach further back than was believed is held to have no beginning until it refuses
     /// something again.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
     pub async fn forget_outgrown_plan_starts(&self) -> Result<(), StoreError> {
         let now = self.engine.clock.now();
         for start in self.engine.store.plan_starts().await? {

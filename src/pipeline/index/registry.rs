@@ -57,6 +57,9 @@ impl SeriesRegistry {
     }
 
     /// Writes symbols, series, execution and pending statuses, the first time.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
     pub async fn register(&self) -> Result<&HashMap<SeriesKey, SeriesId>, StoreError> {
         self.ids
             .get_or_try_init(|| async {
@@ -80,6 +83,9 @@ impl SeriesRegistry {
     }
 
     /// The keys of one family, registering first when need be.
+    ///
+    /// # Errors
+    /// `NotFound` when the symbol was removed meanwhile, and what goes wrong with the database.
     pub async fn series_ids(
         &self,
         symbol: &Symbol,
@@ -98,6 +104,9 @@ fn vanished(symbol: &Symbol) -> StoreError {
 }
 
 /// The keys of one family of a registered symbol.
+///
+/// # Errors
+/// `NotFound` when no series of the family is registered, and what goes wrong with the database.
 pub async fn series_ids(
     store: &dyn Store,
     row: &SymbolRow,

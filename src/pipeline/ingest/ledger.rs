@@ -189,7 +189,7 @@ impl Ledger {
         runs: &[Run],
         rows: &mut Vec<Coverage>,
     ) {
-        let mut hole: Option<(Interval, f64)> = None;
+        let mut hole: Option<(Interval, Option<f64>)> = None;
         for run in runs {
             let state = match run.verdict {
                 // Never joined with the hole before it, which has a bar behind it.
@@ -203,7 +203,7 @@ impl Ledger {
                     });
                     rows.extend(hole.filter(|_| joined.is_none()).map(|(range, odds)| self.hole(range, odds, answer)));
                     hole = Some(joined.map_or((run.range, run.surprise), |(range, odds)| {
-                        (range.hull(run.range), odds + run.surprise)
+                        (range.hull(run.range), odds.zip(run.surprise).map(|(odds, more)| odds + more))
                     }));
                     continue;
                 }
@@ -211,10 +211,9 @@ impl Ledger {
                 Verdict::Late => CoverageState::Late,
                 Verdict::Open | Verdict::Unjudged => CoverageState::Unjudged,
             };
-            let odds = (run.verdict != Verdict::Unjudged).then_some(run.surprise);
             // The silence at the newest end is told as one run, over hours that nobody was asked about too.
             rows.extend(known.clip(run.range).iter().map(|range| Coverage {
-                surprise: odds,
+                surprise: run.surprise,
                 ..Coverage::answered(range, state, answer.request_id.clone(), answer.at)
             }));
         }
@@ -222,7 +221,7 @@ impl Ledger {
     }
 
     /// A hole, with what is known of it from earlier answers.
-    fn hole(&self, range: Interval, surprise: f64, answer: &Answer<'_>) -> Coverage {
+    fn hole(&self, range: Interval, surprise: Option<f64>, answer: &Answer<'_>) -> Coverage {
         let old = || {
             let known = |row: &&Coverage| row.state.is_hole() || row.state == CoverageState::Halted;
             self.rows.iter().filter(known).filter(|row| row.range.overlaps(range))
@@ -241,7 +240,7 @@ impl Ledger {
             expires_at: (state != CoverageState::Halted).then(|| next_ask(found_at, at)),
             found_at: Some(found_at),
             answers,
-            surprise: Some(surprise),
+            surprise,
             ..Coverage::answered(range, state, answer.request_id.clone(), counted.filter(|_| !again).unwrap_or(at))
         }
     }

@@ -63,6 +63,9 @@ impl Evidence {
 }
 
 /// Computes the coarser bars around `range` again from stored base bars, one transaction for all timeframes.
+///
+/// # Errors
+/// When the database cannot be read or written.
 pub async fn derive_again(
     store: &dyn Store,
     cal: &Calendar,
@@ -97,7 +100,7 @@ async fn writes(
     evidence: &Evidence,
 ) -> Result<Vec<(Timeframe, SeriesWrite)>, StoreError> {
     let ids = answer.ids.as_ref();
-    let whole_until = |tf: Timeframe, t: Ts| tf.snap_in(ids.class, Interval::new(Ts::MIN, t)).end;
+    let whole_until = |tf: Timeframe, t: Ts| tf.snap_in(ids.class, Interval::before(t)).end;
     let settled = answer.horizon.settled;
     let checked_at = (answer.answered.end >= settled).then_some(evidence.fetched_at);
     let mut all = Vec::new();
@@ -170,7 +173,7 @@ async fn writes(
         let bars = derive::keep_rounding(store, *series, bars).await?;
         let final_bar = |t: Ts| tf.end_of(ids.class, t) <= horizon.settled;
         let scored = derive::score(store, ids, *series, &bars, final_bar, evidence.fetched_at).await?;
-        let final_spans = spans.clip(Interval::new(Ts::MIN, whole_until(*tf, horizon.settled)));
+        let final_spans = spans.clip(Interval::before(whole_until(*tf, horizon.settled)));
         let answered = final_spans.iter().filter_map(|span| evidence.coverage(span, verdict));
         let doubtful = coarser(doubts, ids, *tf, &final_spans, whole_until(*tf, settled));
         let open = open.get(series).cloned().unwrap_or_default();

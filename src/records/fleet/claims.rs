@@ -54,7 +54,8 @@ pub fn decide(kept: &[KeptClaim], wanted: &SeriesClaim) -> Claiming {
     if let Some(mine) = mine.filter(|mine| mine.granted) {
         return Claiming::Granted(mine.claim.families.clone());
     }
-    let place = mine.map_or(i64::MAX, |mine| mine.place);
+    // One that is new waits behind all others.
+    let before_mine = |other: &KeptClaim| mine.is_none_or(|mine| other.place < mine.place);
     let others = || kept.iter().filter(|other| other.claim.execution_id != wanted.execution_id);
     let mut taken: HashMap<&Claimed, &KeptClaim> = HashMap::new();
     for holder in others().filter(|other| other.granted) {
@@ -67,7 +68,7 @@ pub fn decide(kept: &[KeptClaim], wanted: &SeriesClaim) -> Claiming {
         !(wanted.scheduled && !waiting.claim.scheduled && waits_for_orders)
     };
     let mut reserved: HashMap<&Claimed, &KeptClaim> = HashMap::new();
-    for waiting in others().filter(|other| !other.granted && other.place < place && in_the_way(other)) {
+    for waiting in others().filter(|other| !other.granted && before_mine(other) && in_the_way(other)) {
         reserved.extend(waiting.claim.families.iter().map(|family| (family, waiting)));
     }
     let holder_of = |family: &Claimed| taken.get(family).or_else(|| reserved.get(family)).copied();

@@ -121,6 +121,9 @@ pub struct BaselineReport {
 }
 
 /// Measures the modes one after the other, each into an empty database.
+///
+/// # Errors
+/// With the first mode whose database cannot be opened or whose run breaks off.
 pub async fn run(
     options: &BaselineOptions,
     scratch: &Scratch,
@@ -158,6 +161,9 @@ pub async fn run(
 }
 
 /// Runs that are not measured, without features: afterwards a vendor that keeps its answers has them all.
+///
+/// # Errors
+/// With the first load whose database cannot be opened or whose run breaks off.
 pub async fn warm_up(
     options: &BaselineOptions,
     scratch: &Scratch,

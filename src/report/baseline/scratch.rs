@@ -21,6 +21,9 @@ pub enum Scratch {
 
 impl Scratch {
     /// A fresh SQLite file in the system's directory for temporary files.
+    ///
+    /// # Errors
+    /// `Disk` when no directory can be created there.
     pub fn temporary() -> Result<Self, StoreError> {
         let dir = tempfile::Builder::new().prefix("barkeep-baseline-").tempdir();
         dir.map(Self::Temporary).map_err(|e| StoreError::Disk(format!("cannot create a temporary directory: {e}")))

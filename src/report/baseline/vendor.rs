@@ -19,6 +19,9 @@ pub struct VendorProcess {
 
 impl VendorProcess {
     /// With `frozen_at` its clock stands still, and it computes each answer only once.
+    ///
+    /// # Errors
+    /// When no directory can be created, or the process cannot be started or ends before it listens.
     pub async fn start(limit: RateLimit, latency: Duration, frozen_at: Option<Ts>) -> std::io::Result<Self> {
         let home = tempfile::Builder::new().prefix("barkeep-vendor-").tempdir()?;
         let latency = format!("{}ms", latency.as_millis());

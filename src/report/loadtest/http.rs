@@ -71,6 +71,9 @@ struct Head {
 
 impl ServiceClient {
     /// `base` is the origin of a service, such as `http://127.0.0.1:8000`.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
     pub fn new(base: Url, key: Option<SecretString>, timeout: Duration) -> Result<Self, String> {
         Ok(Self { client: client(timeout)?, base, key })
     }

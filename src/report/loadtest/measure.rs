@@ -88,6 +88,10 @@ pub struct LoadTestReport {
 }
 
 /// Runs all scenarios. `on_start` is called with the name of each one before it starts.
+///
+/// # Errors
+/// When no barkeep service answers at the address, or it requires another key. Failed requests are counted, not
+/// returned.
 pub async fn run(
     target: &ServiceClient,
     plan: &LoadTestOptions,

@@ -24,6 +24,9 @@ pub struct SpawnedService {
 }
 
 /// Fills a database and serves it, with the configured cache policy.
+///
+/// # Errors
+/// When its files cannot be written, the backfill fails, or the service does not start.
 pub async fn spawn(
     live: &Loaded,
     symbols: &[Symbol],
@@ -46,9 +49,9 @@ pub async fn spawn(
     // In one backfill, days would be requested over the same range as minutes.
     for (timeframes, from) in [("1d", &long), (MINUTES, &short)] {
         let args = [&["backfill"], names.as_slice(), &["--timeframes", timeframes, "--from", from, "--json"]].concat();
-        let code = start(&dir, &args).await?.wait().await.map_err(|e| failed(e.to_string()))?;
-        if code != 0 {
-            return Err(failed(format!("the backfill exited with {code}: {}", last_line(dir.path()))));
+        let ended = start(&dir, &args).await?.wait().await.map_err(|e| failed(e.to_string()))?;
+        if !ended.success() {
+            return Err(failed(format!("the backfill ended with {ended}: {}", last_line(dir.path()))));
         }
     }
     let mut process = start(&dir, &["run", "--headless", "--listen", "127.0.0.1:0"]).await?;
@@ -63,13 +66,16 @@ impl SpawnedService {
     }
 
     /// Stops the service in an orderly way and deletes its files.
+    ///
+    /// # Errors
+    /// When the service cannot be stopped, or ends with another exit code than 0.
     pub async fn stop(self) -> Result<(), LoadTestError> {
         let Self { process, dir, .. } = self;
-        let code = process.terminate().await.map_err(|e| LoadTestError::Spawn(e.to_string()))?;
-        if code == 0 {
+        let ended = process.terminate().await.map_err(|e| LoadTestError::Spawn(e.to_string()))?;
+        if ended.success() {
             Ok(())
         } else {
-            Err(LoadTestError::Spawn(format!("it exited with {code}: {}", last_line(dir.path()))))
+            Err(LoadTestError::Spawn(format!("it ended with {ended}: {}", last_line(dir.path()))))
         }
     }
 }

@@ -96,12 +96,12 @@ impl DrillContext {
     /// Runs a command, which must exit with 0.
     pub(super) async fn run(&self, args: &[&str]) -> Result<(), DrillError> {
         let process = self.process(args).await?;
-        let code = process.wait().await.map_err(|e| DrillError::failed(e.to_string()))?;
-        if code == 0 {
+        let ended = process.wait().await.map_err(|e| DrillError::failed(e.to_string()))?;
+        if ended.success() {
             return Ok(());
         }
         Err(DrillError::failed(format!(
-            "`barkeep {}` exited with {code}: {}",
+            "`barkeep {}` ended with {ended}: {}",
             args.join(" "),
             last_line(self.dir.path())
         )))
@@ -121,9 +121,9 @@ impl DrillContext {
     /// Stops a service in an orderly way.
     pub(super) async fn stop(&self, service: Process) -> Result<(), DrillError> {
         match service.terminate().await {
-            Ok(0) => Ok(()),
-            Ok(code) => Err(DrillError::failed(format!(
-                "the service exited with {code} on SIGTERM: {}",
+            Ok(ended) if ended.success() => Ok(()),
+            Ok(ended) => Err(DrillError::failed(format!(
+                "the service ended with {ended} on SIGTERM: {}",
                 last_line(self.dir.path())
             ))),
             Err(e) => Err(DrillError::failed(format!("the service: {e}"))),

@@ -259,6 +259,9 @@ pub struct Handle {
 
 impl Handle {
     /// Gives an order and waits for what becomes of it. Waits too while the engine's queue of orders is full.
+    ///
+    /// # Errors
+    /// When the engine refuses the order, fails to carry it out, or has stopped.
     pub async fn order(&self, action: EngineCommand, by: &str) -> Result<CommandReply, CommandError> {
         let (reply, answer) = oneshot::channel();
         let order = IssuedCommand { action, by: by.to_owned() };

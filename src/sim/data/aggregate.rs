@@ -56,13 +56,13 @@ impl Open {
     }
 }
 
-/// Rolls up what `feed` pours in, until `limit` base bars were read.
+/// Rolls up what `feed` pours in, until `limit` base bars were read (`None`: to the end).
 ///
 /// When more base bars follow, a last bar that is not whole is withheld and the next page begins with it; a bar that
 /// alone takes more base bars than the limit is served whole, or the chain would never end.
 pub(crate) fn aggregate(
     grid: Grid,
-    limit: u64,
+    limit: Option<u64>,
     feed: impl FnOnce(Sink<'_>) -> Result<(), Unreadable>,
 ) -> Result<Aggregated, Unreadable> {
     let mut page = Aggregated::default();
@@ -70,7 +70,7 @@ pub(crate) fn aggregate(
     feed(&mut |row| {
         match open.as_mut() {
             Some(bar) if row.t < bar.end => {
-                if page.base >= limit && !page.rows.is_empty() {
+                if limit.is_some_and(|limit| page.base >= limit) && !page.rows.is_empty() {
                     page.next = Some(bar.row.t);
                     open = None;
                     return ControlFlow::Break(());
@@ -82,7 +82,7 @@ pub(crate) fn aggregate(
                     page.rows.push(row);
                     page.counts.push(base);
                 }
-                if page.base >= limit {
+                if limit.is_some_and(|limit| page.base >= limit) {
                     page.next = Some(grid.span(row.t).0);
                     return ControlFlow::Break(());
                 }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     fn page(rows: &[Row], from: i64, limit: u64) -> Aggregated {
-        aggregate(Grid::of(true, 1, "hour").unwrap(), limit, |sink| {
+        aggregate(Grid::of(true, 1, "hour").unwrap(), Some(limit), |sink| {
             let _ = rows.iter().filter(|r| r.t >= from).try_for_each(sink);
             Ok(())
         })

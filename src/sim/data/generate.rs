@@ -253,10 +253,10 @@ struct PriceWalk {
     seed: u64,
     swing: f64,
     price: f64,
-    hour: i64,
+    hour: Option<i64>,
     from: f64,
     to: f64,
-    fine: [(i64, f64, f64); FINE.len()],
+    fine: [(Option<i64>, f64, f64); FINE.len()],
 }
 
 impl PriceWalk {
@@ -265,30 +265,30 @@ impl PriceWalk {
             seed: mix(profile.seed, 0xface),
             swing: profile.swing,
             price: profile.price,
-            hour: i64::MIN,
+            hour: None,
             from: 0.0,
             to: 0.0,
-            fine: [(i64::MIN, 0.0, 0.0); FINE.len()],
+            fine: [(None, 0.0, 0.0); FINE.len()],
         }
     }
 
     fn at(&mut self, minute: i64) -> f64 {
         let hour = minute.div_euclid(HOUR / MINUTE);
-        if hour != self.hour {
+        if self.hour != Some(hour) {
             let coarse = |hour| -> f64 {
                 let octaves = COARSE.iter().zip(0u64..);
                 octaves.map(|((period, size), k)| size * smooth(mix(self.seed, k), hour, *period)).sum()
             };
             (self.from, self.to) = (coarse(hour), coarse(hour + 1));
-            self.hour = hour;
+            self.hour = Some(hour);
         }
         let x = minute.rem_euclid(HOUR / MINUTE) as f64 / (HOUR / MINUTE) as f64;
         let mut log = self.from * (1.0 - x) + self.to * x;
         for (((period, size), cell), k) in FINE.iter().zip(&mut self.fine).zip(100u64..) {
             let at = minute.div_euclid(*period);
-            if cell.0 != at {
+            if cell.0 != Some(at) {
                 let seed = mix(self.seed, k);
-                *cell = (at, lattice(seed, at), lattice(seed, at + 1));
+                *cell = (Some(at), lattice(seed, at), lattice(seed, at + 1));
             }
             let x = minute.rem_euclid(*period) as f64 / *period as f64;
             log += size * (cell.1 * (1.0 - x) + cell.2 * x);

@@ -66,12 +66,11 @@ pub(crate) fn range(
     let first = start.max(plan_start);
     let cutoff = judge.cutoff(crypto);
     let factors = if adjusted { factors(shared, judge, ticker) } else { Vec::new() };
-    let capped =
-        if descending || judge.unlimited { u64::MAX } else { limit.min(u64::from(shared.config.base_limit.max(1))) };
+    let capped = (!descending && !judge.unlimited).then(|| limit.min(u64::from(shared.config.base_limit.max(1))));
     let mut rolled = view.roll(ticker, grid, (first, end), cutoff, capped, &|row| scaled(row, &factors))?;
     if descending {
-        let limit = if judge.unlimited { u64::MAX } else { limit };
-        newest_first(&mut rolled.rows, &rolled.counts, &mut rolled.base, limit);
+        let most = (!judge.unlimited).then_some(limit);
+        newest_first(&mut rolled.rows, &rolled.counts, &mut rolled.base, most);
     }
 
     let mut cursor = format!("limit={limit}&sort=asc");
@@ -215,13 +214,13 @@ fn scaled(row: &Row, factors: &[(i64, f64)]) -> Row {
     }
 }
 
-/// Turns bars round and keeps as many of the newest as `limit` base bars make, at least one.
-fn newest_first(rows: &mut Vec<Row>, counts: &[u64], base: &mut u64, limit: u64) {
+/// Turns bars round and keeps as many of the newest as `limit` base bars make (`None`: all), at least one.
+fn newest_first(rows: &mut Vec<Row>, counts: &[u64], base: &mut u64, limit: Option<u64>) {
     rows.reverse();
     let mut used = 0;
     let mut kept = 0;
     for count in counts.iter().rev() {
-        if kept > 0 && used + count > limit {
+        if kept > 0 && limit.is_some_and(|limit| used + count > limit) {
             break;
         }
         used += count;

@@ -109,7 +109,7 @@ fn candles(shared: &Shared, request: &VendorRequest, judge: &Judge, id: &str) ->
     // The first candle is the first that begins at or after the start.
     let first = (start + width - 1).div_euclid(width) * width;
     let range = (first, end.div_euclid(width) * width + width);
-    match view.roll(&ticker, grid, range, judge.now.ms(), u64::MAX, &|row| *row) {
+    match view.roll(&ticker, grid, range, judge.now.ms(), None, &|row| *row) {
         Ok(rolled) => {
             let rows: Vec<String> = rolled.rows.iter().rev().map(row).collect();
             (200, format!("[{}]", rows.join(",")), rows.len())

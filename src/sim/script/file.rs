@@ -31,6 +31,9 @@ enum Tree {
 
 impl Script {
     /// Reads a script. `name` stands for the text in errors, such as the path of its file.
+    ///
+    /// # Errors
+    /// With the first line that cannot be read.
     pub fn parse(text: &str, name: &str) -> Result<Self, ScriptError> {
         let mut reader = Reader::new(text, name);
         let Some(root) = reader.document()? else { return Ok(Self::default()) };

@@ -7,10 +7,10 @@ use chrono::NaiveDate;
 use crate::data::random::{mix, of_name};
 use crate::script::event::Event;
 
-/// From `from` until the next stretch the ticker has the bars of `source`, or none.
+/// From `from` (`None`: ever) until the next stretch the ticker has the bars of `source`, or none.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stretch {
-    pub(crate) from: NaiveDate,
+    pub(crate) from: Option<NaiveDate>,
     pub(crate) source: Option<String>,
 }
 
@@ -46,23 +46,23 @@ impl Lineage {
                     // What comes before the first listing is nothing; a later listing begins a new life.
                     if stretches.len() == 1 {
                         stretches.clear();
-                        stretches.push(Stretch { from: NaiveDate::MIN, source: None });
+                        stretches.push(Stretch { from: None, source: None });
                     }
-                    stretches.push(Stretch { from: date, source: Some(ticker.clone()) });
+                    stretches.push(Stretch { from: Some(date), source: Some(ticker.clone()) });
                 }
                 Event::Delisted { ticker, .. } => {
-                    lineage.entry(ticker).push(Stretch { from: date, source: None });
+                    lineage.entry(ticker).push(Stretch { from: Some(date), source: None });
                 }
                 Event::Reused { ticker, company, .. } => {
                     let source = company.clone().unwrap_or_else(|| other_company(ticker));
-                    lineage.entry(ticker).push(Stretch { from: date, source: Some(source) });
+                    lineage.entry(ticker).push(Stretch { from: Some(date), source: Some(source) });
                 }
                 Event::Renamed { from, to, .. } => {
                     let source = lineage.source(from, date).map(str::to_owned);
-                    lineage.entry(from).push(Stretch { from: date, source: None });
-                    let before = vec![Stretch { from: NaiveDate::MIN, source: None }];
+                    lineage.entry(from).push(Stretch { from: Some(date), source: None });
+                    let before = vec![Stretch { from: None, source: None }];
                     let stretches = lineage.0.entry(to.clone()).or_insert(before);
-                    stretches.push(Stretch { from: date, source });
+                    stretches.push(Stretch { from: Some(date), source });
                 }
                 _ => {}
             }
@@ -71,7 +71,7 @@ impl Lineage {
     }
 
     fn entry(&mut self, ticker: &str) -> &mut Vec<Stretch> {
-        let whole = || vec![Stretch { from: NaiveDate::MIN, source: Some(ticker.to_owned()) }];
+        let whole = || vec![Stretch { from: None, source: Some(ticker.to_owned()) }];
         self.0.entry(ticker.to_owned()).or_insert_with(whole)
     }
 
@@ -88,24 +88,21 @@ impl Lineage {
     pub(crate) fn source<'a>(&'a self, ticker: &'a str, date: NaiveDate) -> Option<&'a str> {
         match self.stretches(ticker) {
             None => Some(ticker),
-            Some(stretches) => stretches.iter().rfind(|s| s.from <= date)?.source.as_deref(),
+            Some(stretches) => stretches.iter().rfind(|s| s.from <= Some(date))?.source.as_deref(),
         }
     }
 
     /// `None` when the script does not touch the ticker.
     pub(crate) fn standing(&self, ticker: &str, today: NaiveDate) -> Option<Standing> {
-        let past = self.stretches(ticker)?.iter().filter(|s| s.from <= today);
+        let past = self.stretches(ticker)?.iter().filter(|s| s.from <= Some(today));
         let mut standing = Standing::Unknown;
         for Stretch { from, source } in past {
-            standing = match (source, standing) {
-                (Some(source), _) => {
-                    let listed = (*from > NaiveDate::MIN).then_some(*from);
-                    Standing::Active { source: source.clone(), listed }
-                }
-                (None, Standing::Active { source, .. }) => {
+            standing = match (source, standing, from) {
+                (Some(source), ..) => Standing::Active { source: source.clone(), listed: *from },
+                (None, Standing::Active { source, .. }, Some(from)) => {
                     Standing::Ended { source, last: from.pred_opt().unwrap_or(*from) }
                 }
-                (None, other) => other,
+                (None, other, _) => other,
             };
         }
         Some(standing)

@@ -80,7 +80,7 @@ impl Wanted {
         // Whole bars: one that starts before the range is none of it, one that starts inside is complete.
         let inside = |t: i64| (self.from.ms()..self.to.ms()).contains(&t);
         let (start, end) = (grid.span(self.from.ms()).0, grid.span(self.to.ms() - 1).1);
-        let mut rows = view.roll(&self.ticker, grid, (start, end), cutoff.ms(), u64::MAX, &|row| *row)?.rows;
+        let mut rows = view.roll(&self.ticker, grid, (start, end), cutoff.ms(), None, &|row| *row)?.rows;
         rows.retain(|row| inside(row.t));
         Ok(rows)
     }

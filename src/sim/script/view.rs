@@ -27,9 +27,17 @@ pub(crate) struct View<'a> {
 
 /// From `from` until before `next` a ticker has the bars of `source`.
 struct Life<'a> {
-    from: NaiveDate,
-    next: NaiveDate,
+    /// Its first day; `None`: ever.
+    from: Option<NaiveDate>,
+    /// The first day of the next one.
+    next: Option<NaiveDate>,
     source: &'a str,
+}
+
+impl Life<'_> {
+    fn contains(&self, date: NaiveDate) -> bool {
+        self.from <= Some(date) && self.next.is_none_or(|next| date < next)
+    }
 }
 
 impl<'a> View<'a> {
@@ -56,9 +64,9 @@ impl<'a> View<'a> {
             return Vec::new();
         }
         let Some(stretches) = self.book.lineage.stretches(ticker) else {
-            return vec![Life { from: NaiveDate::MIN, next: NaiveDate::MAX, source: ticker }];
+            return vec![Life { from: None, next: None, source: ticker }];
         };
-        let ends = stretches.iter().skip(1).map(|s| s.from).chain([NaiveDate::MAX]);
+        let ends = stretches.iter().skip(1).map(|s| s.from).chain([None]);
         let lives = stretches.iter().zip(ends);
         lives.filter_map(|(s, next)| Some(Life { from: s.from, next, source: s.source.as_deref()? })).collect()
     }
@@ -70,7 +78,8 @@ impl<'a> View<'a> {
 
     pub(crate) fn first_date(&self, ticker: &str) -> Option<NaiveDate> {
         let lives = self.lives(ticker);
-        lives.iter().filter_map(|life| Some(self.bars.first_date(life.source)?.max(life.from))).min()
+        let first = |life: &Life<'_>| self.bars.first_date(life.source).map(|first| Some(first).max(life.from));
+        lives.iter().filter_map(first).flatten().min()
     }
 
     /// Whether the ticker has bars, at some time.
@@ -79,14 +88,14 @@ impl<'a> View<'a> {
     }
 
     /// Bars of a grid from the base bars that start in `[from, to)` and traded before `cutoff`, each passed through
-    /// `adjust`, until `limit` base bars were read.
+    /// `adjust`, until `limit` base bars were read (`None`: all).
     pub(crate) fn roll(
         &self,
         ticker: &str,
         grid: Grid,
         (from, to): (i64, i64),
         cutoff: i64,
-        limit: u64,
+        limit: Option<u64>,
         adjust: &dyn Fn(&Row) -> Row,
     ) -> Result<Aggregated, Unreadable> {
         aggregate(grid, limit, |sink| {
@@ -113,8 +122,8 @@ impl<'a> View<'a> {
         let mut extra = self.extra_minutes(&marks, ticker, from, to)?.into_iter().peekable();
         let mut done = false;
         for life in self.lives(ticker) {
-            let start = if life.from == NaiveDate::MIN { from } else { from.max(midnight(crypto, life.from)) };
-            let end = if life.next == NaiveDate::MAX { to } else { to.min(midnight(crypto, life.next)) };
+            let start = life.from.map_or(from, |date| from.max(midnight(crypto, date)));
+            let end = life.next.map_or(to, |date| to.min(midnight(crypto, date)));
             if done || start >= end {
                 continue;
             }
@@ -146,7 +155,7 @@ impl<'a> View<'a> {
         let Some(marks) = self.touched(ticker) else { return self.bars.day(ticker, date, cutoff) };
         let t = midnight(marks.crypto, date);
         let lives = self.lives(ticker);
-        let life = lives.iter().rfind(|life| life.from <= date && date < life.next);
+        let life = lives.iter().rfind(|life| life.contains(date));
         if let (Some(life), Some((open, close))) = (life, session::regular(self.hours, marks.crypto, date))
             && !marks.hole_over(open, close)
             && let Some(row) = self.traded_day(&marks, life.source, date, marks.day_cutoff(t, cutoff))?
@@ -220,7 +229,7 @@ impl<'a> View<'a> {
     pub(crate) fn payments(&self, payments: &Payments, ticker: &str, today: NaiveDate) -> Vec<Payment> {
         let own = self.lives(ticker).into_iter().flat_map(|life| {
             let all = payments.of(life.source, &self.bars.splits(life.source), today).into_iter();
-            all.filter(move |payment| life.from <= payment.ex_date && payment.ex_date < life.next)
+            all.filter(move |payment| life.contains(payment.ex_date))
         });
         own.collect()
     }
@@ -228,7 +237,7 @@ impl<'a> View<'a> {
     fn with_own_splits(&self, ticker: &str, scripted: impl IntoIterator<Item = Split>) -> Vec<Split> {
         let own = self.lives(ticker).into_iter().flat_map(|life| {
             let all = self.bars.splits(life.source).into_iter();
-            all.filter(move |split| life.from <= split.date && split.date < life.next)
+            all.filter(move |split| life.contains(split.date))
         });
         let mut all: Vec<Split> = own.chain(scripted).collect();
         all.sort_by_key(|split| split.date);

@@ -136,6 +136,9 @@ pub(super) fn cancel(model: &Model) -> Availability {
 }
 
 /// The execution whose failed series would run again; `None` inside means the newest one that has some.
+///
+/// # Errors
+/// Why there is none to retry.
 pub fn executions_to_retry(model: &Model) -> Result<Option<Uuid>, String> {
     let executions = model.executions();
     let Some(id) = model.selected_execution() else {

@@ -26,8 +26,9 @@ pub struct Entry {
     pub error: Option<ReadError>,
     /// When the last answer came.
     pub answered_at: Option<Ts>,
-    /// The generation of the data that the snapshot showed when the answer was requested.
-    pub data_at: Ts,
+    /// The generation of the data that the snapshot showed when the answer was requested; `None` when a newer answer is
+    /// wanted in any case.
+    pub data_at: Option<Ts>,
     /// Whether a request is under way.
     pub loading: bool,
     /// When it was requested last, on the loop's clock.
@@ -82,12 +83,12 @@ impl CoverageCache {
         self.rows.get(series)?.row.as_ref()
     }
 
-    /// Whether it is of this generation of the data or newer, or was answered later than `since`.
+    /// Whether it is of this generation of the data or newer (`None`: any will do), or was answered later than `since`.
     #[must_use]
-    pub fn is_current(&self, series: &SeriesName, data_at: Ts, since: Option<Duration>) -> bool {
+    pub fn is_current(&self, series: &SeriesName, data_at: Option<Ts>, since: Option<Duration>) -> bool {
         self.rows
             .get(series)
-            .is_some_and(|row| row.data_at >= data_at || since.is_some_and(|since| row.answered_at > since))
+            .is_some_and(|row| Some(row.data_at) >= data_at || since.is_some_and(|since| row.answered_at > since))
     }
 
     /// Stores an answer about `series`.
@@ -131,7 +132,7 @@ impl Answers {
                 response: None,
                 error: None,
                 answered_at: None,
-                data_at: Ts::MIN,
+                data_at: None,
                 loading: false,
                 requested_at: None,
             });
@@ -149,7 +150,7 @@ impl Answers {
     /// Marks all answers as old, so that they are requested again; they stay until then.
     pub fn expire(&mut self) {
         for entry in &mut self.entries {
-            (entry.data_at, entry.requested_at) = (Ts::MIN, None);
+            (entry.data_at, entry.requested_at) = (None, None);
         }
     }
 

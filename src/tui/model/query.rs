@@ -174,7 +174,9 @@ impl Test {
             Self::Rpo(any) => any.contains(&series.criticality),
             Self::Timeframe(any) => any.contains(&series.timeframe),
             // What has no bar is behind everything.
-            Self::Behind(than, bound) => than.holds(series.staleness_seconds.unwrap_or(i64::MAX), *bound),
+            Self::Behind(than, bound) => {
+                series.staleness_seconds.map_or(*than == Than::More, |behind| than.holds(behind, *bound))
+            }
             Self::Bars(than, bound) => than.holds(series.bars, *bound),
             Self::Breached(is) => State::Late.holds(series, failing) == *is,
             Self::Paused(is) => State::Paused.holds(series, failing) == *is,

@@ -97,6 +97,9 @@ impl Model {
     }
 
     /// `Err`: why an action is not available now.
+    ///
+    /// # Errors
+    /// Why the action is not available now.
     pub fn permits(&self, spec: &Spec) -> Result<(), String> {
         if !spec.scope.includes(self.screen) {
             return Err(format!("{} is not available on this screen", spec.any_title()));

@@ -20,16 +20,31 @@ pub trait TerminalOutput {
     /// From now on this thread draws.
     fn begin(&mut self) {}
     /// Shows a frame.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written.
     fn paint(&mut self, frame: &Buffer, caret: Option<Position>) -> io::Result<()>;
     /// Sends every cell with the next frame.
     fn forget(&mut self);
     /// Puts a text into the clipboard of the terminal (OSC 52), also over ssh.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written.
     fn copy(&mut self, text: &str) -> io::Result<()>;
     /// Catches the mouse, or lets it go.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written.
     fn mouse(&mut self, catch: bool) -> io::Result<()>;
     /// Gives the terminal back, stops the process until it is continued, and takes the terminal again.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written, or its mode not be set.
     fn suspend(&mut self) -> io::Result<()>;
     /// Takes the terminal again after another program used it.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written, or its mode not be set.
     fn retake(&mut self) -> io::Result<()>;
 }
 
@@ -60,6 +75,9 @@ impl<W: Write> Painter<W> {
     }
 
     /// Shows a frame.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written.
     pub fn paint(&mut self, frame: &Buffer, caret: Option<Position>) -> io::Result<()> {
         let shown = self.shown.take().filter(|shown| shown.area == frame.area);
         let fresh = shown.is_none();
@@ -96,12 +114,18 @@ impl<W: Write> Painter<W> {
     }
 
     /// Puts a text into the clipboard of the terminal.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written.
     pub fn copy(&mut self, text: &str) -> io::Result<()> {
         queue!(self.bytes, CopyToClipboard::to_clipboard_from(text))?;
         self.send()
     }
 
     /// Catches the mouse, or lets it go.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written.
     pub fn mouse(&mut self, catch: bool) -> io::Result<()> {
         if catch {
             queue!(self.bytes, EnableMouseCapture)?;

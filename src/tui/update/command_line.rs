@@ -51,6 +51,9 @@ impl Model {
     }
 
     /// What the line on top means.
+    ///
+    /// # Errors
+    /// What is missing in the line or wrong with it.
     pub fn order_of(&self, line: &CommandLine) -> Result<Order, Wrong> {
         parse(line.input.value(), Tracked(&self.snap.data.series), self.now.wall.utc_date())
     }

@@ -76,7 +76,8 @@ impl Model {
         let now = self.now.since_start;
         let Some(entry) = self.answers.entry(request) else { return Some(now) };
         let known = entry.response.is_some();
-        let old = entry.data_at < self.snap.data.generated_at && self.frozen.is_none() && *request != answers::LOG;
+        let old =
+            entry.data_at < Some(self.snap.data.generated_at) && self.frozen.is_none() && *request != answers::LOG;
         if entry.loading || (known && entry.error.is_none() && !old) {
             return None;
         }
@@ -122,8 +123,8 @@ impl Model {
         let window = self.hits.window_of(list);
         let now = self.now.since_start;
         let range = days_back(self.shown_now(), days);
-        let frozen = self.frozen.is_some();
-        let data_at = if frozen { Ts::MIN } else { self.snap.data.generated_at };
+        // A screen that stands still takes any answer.
+        let data_at = self.frozen.is_none().then_some(self.snap.data.generated_at);
         let shown: Vec<SeriesName> = if list == ListId::Coverage {
             let lines = self.map_lines().into_iter().skip(window.offset).take(window.height);
             lines.flat_map(|line| line.rows).filter_map(|row| self.name_at(*row)).collect()
@@ -186,7 +187,7 @@ impl Model {
         match response {
             Ok(response) => {
                 (entry.response, entry.error) = (Some(Arc::new(response)), None);
-                (entry.data_at, entry.answered_at) = (data_at, Some(now.wall));
+                (entry.data_at, entry.answered_at) = (Some(data_at), Some(now.wall));
             }
             Err(e) => entry.error = Some(e),
         }

@@ -151,7 +151,7 @@ fn recorded_regular_hours_are_believed() {
 #[cfg_attr(without_data, ignore = "needs the recorded data: set BARKEEP_TEST_DATA to their directory")]
 fn a_missing_day_of_spy_or_eem_is_found() {
     let suspect = |runs: &[Run], hole: Interval| {
-        runs.iter().any(|r| r.verdict == Verdict::Suspect && r.range == hole && r.rule == Rule::WholeSession)
+        runs.iter().any(|r| r.verdict == Verdict::Suspect && r.range == hole && r.rule == Some(Rule::WholeSession))
     };
     assert!(suspect(&Recording::read("us_1d", "EEM.lean").judge(), day("2003-08-15")), "a day that is really missing");
     for (series, first) in [("SPY.lean", 60), ("EEM.lean", 1_400)] {

@@ -34,7 +34,8 @@ proptest! {
             prop_assert!(!holds_bar || run.verdict == Verdict::Unjudged, "{run:?}");
             let is_tail = matches!(run.verdict, Verdict::Late | Verdict::Open);
             prop_assert!(!is_tail || !followed && run.range.end == hull.end, "{run:?}");
-            prop_assert!(run.slots > 0 && run.surprise >= 0.0 && run.surprise.is_finite(), "{run:?}");
+            prop_assert!(run.surprise.is_none() == (run.verdict == Verdict::Unjudged), "{run:?}");
+            prop_assert!(run.slots > 0 && run.surprise.is_none_or(|sum| sum >= 0.0 && sum.is_finite()), "{run:?}");
         }
         for part in Part::ALL.into_iter().filter_map(|part| symbol.profile.part(part)) {
             prop_assert!(part.sessions().windows(2).all(|w| w[0].date < w[1].date));

@@ -79,7 +79,7 @@ fn nine_sessions_judge_nothing_and_ten_judge_all() {
     let friday = between("2024-01-05 09:30", "2024-01-05 16:00");
     assert!(unjudged.contains(&friday), "{unjudged:?}");
     assert!(!unjudged.iter().any(|r| r.overlaps(between("2024-01-04 09:30", "2024-01-04 16:00"))));
-    assert_eq!(runs.iter().find(|r| r.range == friday).map(|r| (r.slots, r.sessions)), Some((60, 9)));
+    assert_eq!(runs.iter().find(|r| r.range == friday).map(|r| (r.slots, r.surprise)), Some((60, None)));
     let regular = |s: &Symbol| s.profile.part(Part::Regular).unwrap().clone();
     assert_eq!((regular(&young).sessions().len(), regular(&young).is_enough()), (9, false));
     let runs = young.ask_followed(between("2024-01-16 00:00", "2024-01-17 00:00"));

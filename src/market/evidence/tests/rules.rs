@@ -67,7 +67,7 @@ fn one_missing_minute_is_believed_and_one_missing_hourly_bar_is_not() {
     let hole = between("2024-03-21 11:00", "2024-03-21 12:00");
     let mut symbol = Symbol::stock(Timeframe::H1, "2024-01-02", "2024-03-28").without(hole);
     let runs = symbol.ask_followed(quarter);
-    assert_eq!((runs.len(), runs[0].rule, runs[0].slots), (1, Rule::NeverSilent, 1), "{runs:#?}");
+    assert_eq!((runs.len(), runs[0].rule, runs[0].slots), (1, Some(Rule::NeverSilent), 1), "{runs:#?}");
     // It is not held against the hours after it that it was missing.
     assert!(symbol.profile.part(Part::Regular).unwrap().sessions().iter().all(|s| s.longest_silence == 0));
 }
@@ -109,7 +109,7 @@ fn a_missing_day_of_a_symbol_that_trades_daily_is_found() {
     });
     let runs = symbol.ask_followed(year);
     let found: Vec<&Run> = runs.iter().filter(|r| r.verdict == Verdict::Suspect).collect();
-    assert_eq!((found.len(), found[0].rule, found[0].slots), (1, Rule::WholeSession, 390), "{runs:#?}");
+    assert_eq!((found.len(), found[0].rule, found[0].slots), (1, Some(Rule::WholeSession), 390), "{runs:#?}");
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_missing_day_at_the_end_is_late_and_then_suspect() {
     symbol.bars.retain(|b| b.ts != ny("2024-06-03 00:00"));
     let year = between("2024-01-02 00:00", "2024-06-04 00:00");
     let runs = symbol.clone().ask(year);
-    assert_eq!((runs.len(), runs[0].verdict, runs[0].rule), (1, Verdict::Late, Rule::WholeSession), "{runs:#?}");
+    assert_eq!((runs.len(), runs[0].verdict, runs[0].rule), (1, Verdict::Late, Some(Rule::WholeSession)), "{runs:#?}");
     let runs = symbol.ask(between("2024-01-02 00:00", "2024-06-05 00:00"));
     assert_eq!(suspects(&runs), [between("2024-06-03 00:00", "2024-06-04 00:00")], "{runs:#?}");
 }
@@ -224,7 +224,7 @@ proptest! {
         // Among the first sessions, which judge one another, or after sixty.
         let from = ny(if is_early { "2024-01-04 09:30" } else { "2024-04-25 09:30" }) + start * 5 * MINUTE;
         let (mut suspect, mut late) = (false, false);
-        let mut surprise = 0.0;
+        let mut surprise = None;
         for slots in 1..(78 - start) {
             let hole = Interval::new(from, from + slots * 5 * MINUTE);
             let runs = symbol.clone().without(hole).ask_followed(between("2024-01-02 00:00", "2024-04-27 00:00"));
