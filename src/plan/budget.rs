@@ -163,6 +163,7 @@ fn served<'a>(item: &'a Item, staleness: &'a Staleness) -> impl Iterator<Item = 
     let family = match &item.request {
         Request::Aggregates { timeframe, .. } => Some(timeframe.family()),
         Request::GroupedDaily { .. } => Some(Family::Day),
+        Request::FlatFile { .. } => Some(Family::Minute),
         Request::Splits { .. } => None,
     };
     let symbols = item.symbols.iter().filter(|_| item.newest);
@@ -177,7 +178,7 @@ impl Budget {
     #[must_use]
     pub fn over(items: &[Item], staleness: &Staleness, tokens: &BTreeMap<Source, Tokens>) -> Self {
         let of = |(vendor, tokens): (&Source, &Tokens)| {
-            let mine = items.iter().filter(|item| item.request.vendor() == *vendor);
+            let mine = items.iter().filter(|item| item.request.vendor() == *vendor && item.request.is_limited());
             Self::of(mine, staleness, tokens)
         };
         tokens.iter().map(of).reduce(Self::and).unwrap_or_default()

@@ -25,6 +25,8 @@ pub enum Request {
     },
     /// The whole market on one date.
     GroupedDaily { asset_class: AssetClass, date: NaiveDate },
+    /// The minutes of all US stocks on one date, as a file of the vendor's storage. It takes no place of the limit.
+    FlatFile { date: NaiveDate },
     /// Splits of some tickers.
     Splits { tickers: Vec<String> },
 }
@@ -35,8 +37,14 @@ impl Request {
     pub fn vendor(&self) -> Source {
         match self {
             Self::Aggregates { vendor, .. } => *vendor,
-            Self::GroupedDaily { .. } | Self::Splits { .. } => Source::default(),
+            Self::GroupedDaily { .. } | Self::FlatFile { .. } | Self::Splits { .. } => Source::default(),
         }
+    }
+
+    /// Whether it takes a place of the vendor's limit.
+    #[must_use]
+    pub const fn is_limited(&self) -> bool {
+        !matches!(self, Self::FlatFile { .. })
     }
 }
 
