@@ -160,12 +160,7 @@ pub fn urgency(item: &Item, staleness: &Staleness) -> Urgency {
 
 /// The series that an item brings up to date.
 fn served<'a>(item: &'a Item, staleness: &'a Staleness) -> impl Iterator<Item = (&'a Symbol, &'a Stale)> {
-    let family = match &item.request {
-        Request::Aggregates { timeframe, .. } => Some(timeframe.family()),
-        Request::GroupedDaily { .. } => Some(Family::Day),
-        Request::FlatFile { .. } => Some(Family::Minute),
-        Request::Splits { .. } => None,
-    };
+    let family = item.request.family();
     let symbols = item.symbols.iter().filter(|_| item.newest);
     symbols
         .filter_map(move |symbol| Some((symbol, staleness.get(&(symbol.clone(), family?))?)))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use barkeep_market::{AssetClass, Criticality, Interval, Source, Symbol, Timeframe};
+use barkeep_market::{AssetClass, Criticality, Family, Interval, Source, Symbol, Timeframe};
 
 /// One thing to request; a range may take several pages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,23 @@ impl Request {
             Self::Aggregates { vendor, .. } => *vendor,
             Self::GroupedDaily { .. } | Self::FlatFile { .. } | Self::Splits { .. } => Source::default(),
         }
+    }
+
+    /// The timeframe it brings, if it brings bars.
+    #[must_use]
+    pub const fn timeframe(&self) -> Option<Timeframe> {
+        match self {
+            Self::Aggregates { timeframe, .. } => Some(*timeframe),
+            Self::GroupedDaily { .. } => Some(Timeframe::D1),
+            Self::FlatFile { .. } => Some(Timeframe::M1),
+            Self::Splits { .. } => None,
+        }
+    }
+
+    /// The family it brings bars of, if it brings any.
+    #[must_use]
+    pub fn family(&self) -> Option<Family> {
+        self.timeframe().map(Timeframe::family)
     }
 
     /// Whether it takes a place of the vendor's limit.

@@ -71,6 +71,7 @@ pub fn plan(plan: &Plan, limit: Option<u32>) -> String {
                 format!("{timeframe}{arrow}  {range}{vendor}")
             }
             Request::GroupedDaily { date, .. } => format!("1d  whole market on {date}"),
+            Request::FlatFile { date } => format!("1m  whole market on {date}, as a file"),
             Request::Splits { .. } => "splits".to_owned(),
         };
         let _ =
