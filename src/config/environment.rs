@@ -17,10 +17,12 @@ pub(super) const API_LISTEN: &str = "BARKEEP_API_LISTEN";
 pub(super) const API_KEY: &str = "BARKEEP_API_KEY";
 pub(super) const KEY: &str = "MASSIVE_API_KEY";
 pub(super) const FORMER_KEY: &str = "POLYGON_API_KEY";
+pub(super) const S3_ACCESS_KEY: &str = "MASSIVE_S3_ACCESS_KEY";
+pub(super) const S3_SECRET_KEY: &str = "MASSIVE_S3_SECRET_KEY";
 pub(super) const WEBHOOK_URL: &str = "BARKEEP_ALERT_WEBHOOK_URL";
 pub(super) const SMTP_PASSWORD: &str = "BARKEEP_SMTP_PASSWORD";
 
-const ALL: [&str; 22] = [
+const ALL: [&str; 24] = [
     CONFIG,
     DATABASE_URL,
     COMMON_DATABASE_URL,
@@ -31,6 +33,8 @@ const ALL: [&str; 22] = [
     API_KEY,
     KEY,
     FORMER_KEY,
+    S3_ACCESS_KEY,
+    S3_SECRET_KEY,
     WEBHOOK_URL,
     SMTP_PASSWORD,
     "USER",

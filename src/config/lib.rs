@@ -10,6 +10,7 @@ mod current;
 mod database_url;
 pub mod describe;
 mod environment;
+mod flat_files;
 mod key;
 pub mod policy;
 mod programs;

@@ -15,6 +15,7 @@ use barkeep_market::quality::Thresholds;
 use barkeep_market::{AssetClass, Criticality, Instrument, Symbol, Timeframe};
 
 pub use super::database_url::DatabaseUrl;
+pub use super::flat_files::{FlatFileKeys, FlatFileSettings};
 pub use super::rate_limit::RateLimit;
 pub use crate::yaml::word::ParseWordError;
 
@@ -78,6 +79,7 @@ pub struct VendorSettings {
     pub max_pages: u32,
     /// Whether a whole market day may be asked in one request (grouped daily).
     pub grouped_daily: bool,
+    pub flat_files: FlatFileSettings,
 }
 
 /// The public market data of the Coinbase Exchange. Time-outs, sizes and retries are those of [`VendorSettings`].

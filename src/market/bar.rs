@@ -28,6 +28,15 @@ impl Bar {
         self == other
     }
 
+    /// The bar with the `vwap` that only one of the two has, if they are the same otherwise: files leave it out.
+    #[must_use]
+    pub fn filled(&self, other: &Self) -> Option<Self> {
+        let vwap = self.vwap.or(other.vwap);
+        let (own, others) = (Self { vwap, ..*self }, Self { vwap, ..*other });
+        let lacks = self.vwap.is_none() != other.vwap.is_none();
+        (lacks && own.same_values(&others)).then_some(own)
+    }
+
     /// The values without the time, as something that can be looked up: bars of one time have the same ones exactly when
     /// these are equal.
     #[must_use]

@@ -41,7 +41,7 @@ impl Differences {
                 continue;
             };
             all.compared += 1;
-            if old.same_values(new) {
+            if old.same_values(new) || old.filled(new).is_some() {
                 continue;
             }
             all.changed += 1;

@@ -12,7 +12,6 @@ pub mod features;
 pub mod fetch;
 pub mod halts;
 pub mod holidays;
-pub mod index;
 pub mod ingest;
 pub mod nights;
 pub mod open;
@@ -46,7 +45,7 @@ use review::Unreviewed;
 
 pub use backfill::{Backfill, RunError};
 pub use barkeep_names::{self as names, claim, select};
-pub use barkeep_progress::{events, gate, journal, progress, summary};
+pub use barkeep_progress::{events, gate, index, journal, progress, summary};
 pub use open::{assemble, open, open_without_key};
 pub use summary::Summary;
 

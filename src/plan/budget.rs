@@ -165,11 +165,7 @@ pub fn urgency(item: &Item, staleness: &Staleness) -> Urgency {
 
 /// The series that an item brings up to date.
 fn served<'a>(item: &'a Item, staleness: &'a Staleness) -> impl Iterator<Item = (&'a Symbol, &'a Stale)> {
-    let family = match &item.request {
-        Request::Aggregates { timeframe, .. } => Some(timeframe.family()),
-        Request::GroupedDaily { .. } => Some(Family::Day),
-        Request::Splits { .. } => None,
-    };
+    let family = item.request.family();
     let symbols = item.symbols.iter().filter(|_| item.newest);
     symbols
         .filter_map(move |symbol| Some((symbol, staleness.get(&(symbol.clone(), family?))?)))
@@ -182,7 +178,7 @@ impl Budget {
     #[must_use]
     pub fn over(items: &[Item], staleness: &Staleness, tokens: &BTreeMap<Source, Tokens>) -> Self {
         let of = |(vendor, tokens): (&Source, &Tokens)| {
-            let mine = items.iter().filter(|item| item.request.vendor() == *vendor);
+            let mine = items.iter().filter(|item| item.request.vendor() == *vendor && item.request.is_limited());
             Self::of(mine, staleness, tokens)
         };
         tokens.iter().map(of).reduce(Self::and).unwrap_or_default()

@@ -7,6 +7,7 @@ mod capacity;
 pub mod cells;
 pub mod cover;
 pub mod estimate;
+mod flow;
 pub mod gaps;
 mod matching;
 pub mod minutes;
@@ -16,5 +17,5 @@ pub mod request;
 
 pub use gaps::{FamilyState, Horizon, Need};
 pub use needs::{Holes, Needs};
-pub use planner::{Market, Plan, build, build_checked};
+pub use planner::{FlatFiles, Market, Plan, build, build_checked};
 pub use request::{Item, Request};

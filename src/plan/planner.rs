@@ -2,9 +2,12 @@
 //!
 //! Minute-family needs become ranges, one symbol each ([`super::minutes`]). Daily needs of a whole market become a
 //! bipartite cover: a request covers either one symbol over any range (a row) or every symbol on one date (a column),
-//! and the fewest of those is a minimum vertex cover ([`super::cover`]), whose matching proves that fewer cannot do.
+//! and the fewest of those is a minimum vertex cover ([`super::cover`]), whose matching proves that fewer cannot do. Where the
+//! vendor's flat files may be used, days of many symbols' minutes come from them ([`files`]).
 
+mod by_range;
 mod daily;
+mod files;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -21,9 +24,9 @@ use super::gaps::{Found, Need};
 use super::minutes;
 use super::request::{Item, Request};
 use barkeep_market::calendar::Session;
-use barkeep_market::source::Reach;
 use barkeep_market::ts::{DAY, millis};
 use barkeep_market::{AssetClass, Calendar, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
+pub use files::FlatFiles;
 
 /// Sessions that an overlap goes back at most.
 const LONGEST_OVERLAP: i64 = 30;
@@ -43,7 +46,17 @@ pub struct Plan {
     /// A trade in every minute the calendar allows.
     #[serde(default)]
     pub requests_high: u64,
-    /// No plan for these gaps can take fewer requests, if the symbols trade as often as expected.
+    /// Flat files among `requests`; the vendor's limit does not count them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub files: u64,
+    /// What a file counts for, in requests; 0 where none may be used.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub file_cost: u64,
+    /// Requests if there were no files; absent where none is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_files: Option<u64>,
+    /// No plan for these gaps can take fewer requests, if the symbols trade as often as expected. Where files may be used: no
+    /// plan can cost less, a file counted as `file_cost` requests, than this one less the difference of `requests` to this.
     pub lower_bound: u64,
     /// Whether `requests` equals `lower_bound`.
     pub optimal: bool,
@@ -97,6 +110,8 @@ pub struct Market {
     pub staleness: Staleness,
     /// Tickers whose splits are due.
     pub splits_due: Vec<(Symbol, String)>,
+    /// The vendor's flat files, where there are keys for them.
+    pub flat_files: Option<FlatFiles>,
 }
 
 /// The requests for the given needs, most important first. `estimated_seconds` is left 0 for the caller to fill.
@@ -116,27 +131,18 @@ pub fn build_checked<E>(
     market: &Market,
     check: impl Fn() -> Result<(), E>,
 ) -> Result<Plan, E> {
-    let mut items = Vec::new();
-    let (mut bare, mut spare, mut expected) = (0, 0, 0);
     let mut bars: HashMap<*const Found, u64> = HashMap::new();
-    let mut ranges: HashMap<(*const Found, Capacity), Vec<Asked>> = HashMap::new();
+    let mut expected = 0;
     for need in needs {
         check()?;
-        let found = Arc::as_ptr(&need.found);
-        expected += *bars.entry(found).or_insert_with(|| expected_bars(cal, need));
-        if need.state.base != Timeframe::D1 || !need.state.vendor.has_market_days() {
-            let capacity = Capacity::of(&need.state, market.density.get(&need.state.symbol).copied());
-            let asked = ranges.entry((found, capacity)).or_insert_with(|| ranges_of(cal, need, market, capacity));
-            // A window holds so many bars and no more, however few traded.
-            if matches!(need.state.vendor.reach(), Reach::Traded(_)) {
-                bare += asked.iter().map(|asked| asked.requests - 1).sum::<u64>();
-            }
-            spare += asked.iter().map(|asked| asked.most - asked.requests).sum::<u64>();
-            items.extend(asked.iter().map(|asked| item(need, asked)));
-        }
+        expected += *bars.entry(Arc::as_ptr(&need.found)).or_insert_with(|| expected_bars(cal, need));
     }
-    // Every part is minimal on its own (see `minutes` and `cover`) and no request serves two parts.
-    let mut lower_bound: u64 = items.iter().map(|i| i.requests).sum();
+    let by_range = by_range::items(cal, needs, market, &check)?;
+    let (bare, spare, files) = (by_range.bare, by_range.spare, by_range.files);
+    let mut items = by_range.items;
+    let by_range_requests = items.iter().map(|item| item.requests).sum::<u64>() - files;
+    // Every part is minimal on its own (see `minutes`, `files` and `cover`) and no request serves two parts.
+    let mut lower_bound: u64 = by_range.bound;
     for continuous in [false, true] {
         let of_market = |n: &&Need| {
             n.state.base == Timeframe::D1
@@ -169,10 +175,17 @@ pub fn build_checked<E>(
     items.splice(0..0, splits);
     lower_bound += market.splits_due.len().div_ceil(SPLIT_BATCH) as u64;
 
-    let requests = items.iter().map(|i| i.requests).sum();
+    let requests: u64 = items.iter().map(|i| i.requests).sum();
+    let file_cost = market.flat_files.as_ref().map_or(0, |files| files.cost);
+    let cost = requests + files * file_cost.saturating_sub(1);
+    let lower_bound = requests.saturating_sub(cost.saturating_sub(lower_bound));
+    let other = requests - files - by_range_requests;
     Ok(Plan {
         plan_id: Uuid::new_v4(),
         requests,
+        files,
+        file_cost,
+        without_files: (files > 0).then_some(by_range.without_files + other),
         requests_low: requests - bare,
         requests_high: requests + spare,
         lower_bound,
@@ -190,11 +203,16 @@ pub fn build_checked<E>(
 fn shape(item: &Item) -> (u8, Option<Symbol>, Option<Ts>) {
     let (shape, start) = match &item.request {
         Request::Splits { .. } => (0, None),
-        Request::GroupedDaily { .. } => (1, None),
+        Request::GroupedDaily { .. } | Request::FlatFile { .. } => (1, None),
         Request::Aggregates { timeframe, range, .. } if timeframe.family() == Family::Day => (2, Some(range.start)),
         Request::Aggregates { range, .. } => (3, Some(range.start)),
     };
     (shape, item.symbols.first().cloned(), start)
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde asks with")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 fn expected_bars(cal: &Calendar, need: &Need) -> u64 {

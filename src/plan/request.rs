@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use barkeep_market::{AssetClass, Criticality, Interval, Source, Symbol, Timeframe};
+use barkeep_market::{AssetClass, Criticality, Family, Interval, Source, Symbol, Timeframe};
 
 /// One thing to request; a range may take several pages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub enum Request {
     },
     /// The whole market on one date.
     GroupedDaily { asset_class: AssetClass, date: NaiveDate },
+    /// The minutes of all US stocks on one date, as a file of the vendor's storage. It takes no place of the limit.
+    FlatFile { date: NaiveDate },
     /// Splits of some tickers.
     Splits { tickers: Vec<String> },
 }
@@ -35,8 +37,31 @@ impl Request {
     pub fn vendor(&self) -> Source {
         match self {
             Self::Aggregates { vendor, .. } => *vendor,
-            Self::GroupedDaily { .. } | Self::Splits { .. } => Source::default(),
+            Self::GroupedDaily { .. } | Self::FlatFile { .. } | Self::Splits { .. } => Source::default(),
         }
+    }
+
+    /// The timeframe it brings, if it brings bars.
+    #[must_use]
+    pub const fn timeframe(&self) -> Option<Timeframe> {
+        match self {
+            Self::Aggregates { timeframe, .. } => Some(*timeframe),
+            Self::GroupedDaily { .. } => Some(Timeframe::D1),
+            Self::FlatFile { .. } => Some(Timeframe::M1),
+            Self::Splits { .. } => None,
+        }
+    }
+
+    /// The family it brings bars of, if it brings any.
+    #[must_use]
+    pub fn family(&self) -> Option<Family> {
+        self.timeframe().map(Timeframe::family)
+    }
+
+    /// Whether it takes a place of the vendor's limit.
+    #[must_use]
+    pub const fn is_limited(&self) -> bool {
+        !matches!(self, Self::FlatFile { .. })
     }
 }
 

@@ -97,7 +97,9 @@ impl ItemInfo {
             Request::Aggregates { ticker, timeframe, derives, .. } => {
                 (symbol, Some(ticker.clone()), Some(*timeframe), derives.clone())
             }
-            Request::GroupedDaily { .. } => (None, None, Some(Timeframe::D1), Vec::new()),
+            Request::GroupedDaily { .. } | Request::FlatFile { .. } => {
+                (None, None, item.request.timeframe(), Vec::new())
+            }
             Request::Splits { tickers } => {
                 (None, tickers.first().filter(|_| tickers.len() == 1).cloned(), None, Vec::new())
             }

@@ -95,7 +95,7 @@ pub fn request_row(attempt: &Attempt, execution_id: Option<Uuid>, bars: RequestP
         request_id: attempt.request_id.clone(),
         changed: None,
         purpose: match attempt.endpoint {
-            "aggregates" | "candles" | "grouped_daily" => bars,
+            "aggregates" | "candles" | "grouped_daily" | "flat_file" => bars,
             _ => RequestPurpose::Lookup,
         },
     }

@@ -1,8 +1,10 @@
 //! A run while it works: what it tells ([`events`]), how far it is ([`progress`]), what it asked for ([`journal`]), and which
-//! of several goes first ([`gate`]); and what it was in the end ([`summary`]).
+//! of several goes first ([`gate`]); and what it was in the end ([`summary`]). What is stored of the series that it works on is
+//! read by [`index`].
 
 pub mod events;
 pub mod gate;
+pub mod index;
 pub mod journal;
 pub mod progress;
 pub mod summary;

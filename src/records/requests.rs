@@ -40,7 +40,8 @@ impl RequestPurpose {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RequestRow {
     pub execution_id: Option<Uuid>,
-    /// `aggregates` (of another vendor than the usual one: `candles`), `grouped_daily`, `splits`, `market_status`, `holidays`, `tickers`.
+    /// `aggregates` (of another vendor than the usual one: `candles`), `grouped_daily`, `flat_file`, `splits`,
+    /// `market_status`, `holidays`, `tickers`.
     pub endpoint: Cow<'static, str>,
     pub ticker: Option<String>,
     pub timeframe: Option<Timeframe>,

@@ -30,6 +30,8 @@ pub struct SimConfig {
     pub seed: u64,
     /// Keys that are let in. `None`: any key that is not empty.
     pub keys: Option<Vec<String>>,
+    /// Access keys that the storage of flat files knows. `None`: any.
+    pub s3_access_keys: Option<Vec<String>>,
     /// Requests a key may make in 60 s. `None`: as many as it likes.
     pub rate_limit: Option<u32>,
     /// Requests a second that the second vendor's public data allow. `None`: as many as one likes.
@@ -72,6 +74,7 @@ impl Default for SimConfig {
         Self {
             seed: 1,
             keys: None,
+            s3_access_keys: None,
             rate_limit: None,
             public_per_second: Some(10),
             window: Window::Sliding,

@@ -146,6 +146,8 @@ pub(super) struct Struck<'a> {
     pub(super) more: bool,
     /// Whether it is a whole-market day.
     pub(super) whole_market: bool,
+    /// Whether it is a flat file.
+    pub(super) file: bool,
     /// The vendor's clock.
     pub(super) now: Ts,
 }
@@ -200,6 +202,7 @@ impl FaultBook {
                 && rule.since.is_none_or(|since| since <= request.now)
                 && rule.until.is_none_or(|until| request.now < until)
                 && (least == 0 || (request.bars && request.page >= least))
+                && (request.file || !rule.kind.needs_file())
                 && (request.more || !rule.kind.needs_more())
                 && (request.whole_market || rule.kind != FaultKind::GarbageRows);
             if !matches {
@@ -229,8 +232,16 @@ mod tests {
         requests
             .iter()
             .map(|(path, page)| {
-                book.pick(&Struck { path, page: *page, bars: true, more: true, whole_market: true, now: Ts(5) })
-                    .is_some()
+                book.pick(&Struck {
+                    path,
+                    page: *page,
+                    bars: true,
+                    more: true,
+                    whole_market: true,
+                    file: true,
+                    now: Ts(5),
+                })
+                .is_some()
             })
             .collect()
     }

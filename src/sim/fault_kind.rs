@@ -153,11 +153,22 @@ faults! {
     BarAtNight "bar_at_night" 1,
     /// A day bar on a Saturday.
     SaturdayBar "saturday_bar" 1,
+    /// One byte of a flat file is another one, as a whole HTTP answer. Only flat files have it.
+    DamagedByte "damaged_byte" 1,
+    /// A flat file is replaced, with the same bars, while it is sent: the connection is cut. Only flat files have it.
+    ReplacedFile "replaced_file" 1,
+    /// A flat file ends in the middle of a line. Only flat files have it.
+    CutLine "cut_line" 1,
     /// Rows of other tickers, with values that are no bars. Only whole-market days have a place for them.
     GarbageRows "garbage_rows" 1,
 }
 
 impl FaultKind {
+    /// Whether only a flat file can be struck.
+    pub(crate) const fn needs_file(self) -> bool {
+        matches!(self, Self::DamagedByte | Self::ReplacedFile | Self::CutLine)
+    }
+
     /// Whether only a page with a next one can be struck.
     pub(crate) const fn needs_more(self) -> bool {
         matches!(self, Self::BeyondLimit | Self::NoNextUrl)

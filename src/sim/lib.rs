@@ -8,6 +8,8 @@
 //! a last partial bar withheld, cursors, silent clipping to the plan's history, `DELAYED` plans, refusal of the current
 //! day on end-of-day plans, absent `results`, exponent-form volumes, grouped rows stamped 16:00 New York.
 //!
+//! Below `/flatfiles` the same server is the vendor's S3 storage with its flat files, for any access key unless told which.
+//!
 //! Below `/products` the same server is a second vendor without a key, with the habits of the Coinbase Exchange.
 
 mod config;
@@ -16,6 +18,7 @@ pub mod data;
 mod distort;
 mod fault;
 mod fault_kind;
+mod flat_files;
 pub mod http;
 mod plan;
 mod script;
@@ -108,6 +111,7 @@ impl Sim {
             noticed: Mutex::new(config.symbols.iter().cloned().collect()),
             chains: Mutex::default(),
             memo: data::memo::Memo::default(),
+            files: Mutex::default(),
             requests: AtomicU64::new(0),
             started: Instant::now(),
             stopping: stopping.clone(),

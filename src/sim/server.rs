@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use axum::routing::get;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 
@@ -15,6 +16,7 @@ use super::fault::{FaultRule, Struck};
 use crate::corrupt::{Delivery, Reply, corrupt_page};
 use crate::data::random::mix;
 use crate::fault_kind::FaultKind;
+use crate::flat_files;
 use crate::http::aggs;
 use crate::http::answer::{Answer, Refusal};
 use crate::http::coinbase;
@@ -78,6 +80,7 @@ fn reply(shared: &Shared, request: &VendorRequest, judge: &Judge) -> (Reply, Opt
         bars,
         more: matches!(&answer, Ok(Answer::Bars(page)) if page.next.is_some()),
         whole_market: matches!(&answer, Ok(Answer::Bars(page)) if page.ticker.is_none()),
+        file: false,
         now: judge.now,
     });
     if let Some(rule) = &rule {
@@ -119,7 +122,7 @@ fn reply(shared: &Shared, request: &VendorRequest, judge: &Judge) -> (Reply, Opt
 fn public_reply(shared: &Shared, request: &VendorRequest, judge: &Judge) -> (Reply, Option<FaultRule>) {
     let (status, body, rows) = coinbase::answer(shared, request, judge);
     let (path, page, now) = (&request.target, judge.page, judge.now);
-    let struck = Struck { path, page, bars: rows > 0, more: false, whole_market: false, now };
+    let struck = Struck { path, page, bars: rows > 0, more: false, whole_market: false, file: false, now };
     let reply = Reply::json(status, body, rows);
     match shared.faults.pick(&struck) {
         Some(rule) => (reply.corrupt(&rule, &judge.request_id, &request.target), Some(rule)),
@@ -129,7 +132,7 @@ fn public_reply(shared: &Shared, request: &VendorRequest, judge: &Judge) -> (Rep
 
 /// The whole server.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
-    control::routes().fallback(vendor).with_state(shared)
+    control::routes().route(flat_files::ROUTE, get(file)).fallback(vendor).with_state(shared)
 }
 
 /// Every request that is not to `/_sim`.
@@ -202,6 +205,42 @@ async fn vendor(
     };
     shared.log.close(entry, reply.status, reply.rows, rule.map(|rule| rule.kind.name()), shared.elapsed_ms());
     respond(&shared, &cord, reply, &id, now).await
+}
+
+/// A flat file, or the part of it that is asked for.
+async fn file(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(cord): ConnectInfo<ResetCord>,
+    request: Request,
+) -> Response<Body> {
+    let (parts, _) = request.into_parts();
+    let number = shared.requests.fetch_add(1, Ordering::Relaxed);
+    let entry = shared.log.open(LoggedRequest {
+        number: 0,
+        at: shared.now(),
+        at_ms: shared.elapsed_ms(),
+        method: parts.method.to_string(),
+        target: parts.uri.path().to_owned(),
+        key: if parts.headers.contains_key(header::AUTHORIZATION) { KeyForm::Header } else { KeyForm::None },
+        page: 1,
+        status: 0,
+        rows: 0,
+        fault: None,
+        took_ms: 0,
+    });
+    let (book, now) = (shared.book(), shared.now());
+    pause(&shared, shared.plan(&book, now).latency).await;
+    let worker = Arc::clone(&shared);
+    let work = tokio::task::spawn_blocking(move || flat_files::answer(&worker, &parts, now));
+    let (reply, extra, fault) = work.await.unwrap_or_else(|e| (flat_files::broken(&e.to_string()), Vec::new(), None));
+    shared.log.close(entry, reply.status, reply.rows, fault, shared.elapsed_ms());
+    let mut response = respond(&shared, &cord, reply, &format!("{number:016X}"), now).await;
+    for (name, value) in extra {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
 }
 
 /// Waits, unless the server stops.

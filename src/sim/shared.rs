@@ -13,6 +13,7 @@ use crate::data::memo::Memo;
 use crate::data::payments::Payments;
 use crate::data::source::Bars;
 use crate::fault::FaultBook;
+use crate::flat_files::FlatFiles;
 use crate::http::answer::Refusal;
 use crate::http::limit::{Limiter, PublicLimit};
 use crate::http::log::RequestLog;
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     /// Links handed out, by path and cursor.
     pub(crate) chains: Mutex<HashMap<String, Chain>>,
     pub(crate) memo: Memo,
+    /// Flat files that were asked for.
+    pub(crate) files: Mutex<FlatFiles>,
     pub(crate) requests: AtomicU64,
     pub(crate) started: Instant,
     pub(crate) stopping: CancellationToken,

@@ -88,6 +88,12 @@ impl Dispatcher {
         found.ok_or_else(|| Fault::new(Class::Permanent, format!("{source} is not set up in this process")))
     }
 
+    /// Where attempts are written down, for requests that take no place of a limit.
+    #[must_use]
+    pub fn journal(&self) -> &dyn Journal {
+        &*self.journal
+    }
+
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.counts.read()

@@ -112,6 +112,7 @@ fn vendor(at: &Reader<'_>, env: &Environment) -> Result<VendorSettings, ConfigEr
         backoff_cap: at.get("backoff_cap")?.duration(MS(10)..=HOUR)?,
         max_pages: at.get("max_pages")?.int(1..=100_000)?,
         grouped_daily: at.get("grouped_daily")?.bool()?,
+        flat_files: vendors::flat_files(&at.get("flat_files")?, env)?,
     };
     if all.total_timeout < all.connect_timeout.max(all.read_timeout) {
         let what = "is shorter than vendor.connect_timeout or vendor.read_timeout";

@@ -2,7 +2,9 @@
 
 use url::Url;
 
-use crate::settings::CoinbaseSettings;
+use crate::environment::Environment;
+use crate::flat_files;
+use crate::settings::{CoinbaseSettings, FlatFileSettings};
 use crate::yaml::error::ConfigError;
 use crate::yaml::reader::Reader;
 use barkeep_base::net::is_loopback_host;
@@ -11,6 +13,32 @@ pub(super) fn coinbase(at: &Reader<'_>) -> Result<CoinbaseSettings, ConfigError>
     Ok(CoinbaseSettings {
         url: origin(&at.get("url")?, "https://api.exchange.coinbase.com")?,
         requests_per_second: at.get("requests_per_second")?.int(1..=100)?,
+    })
+}
+
+pub(super) fn flat_files(at: &Reader<'_>, env: &Environment) -> Result<FlatFileSettings, ConfigError> {
+    let path = |row: &Reader<'_>| row.text().map(|text| env.path(text));
+    let file = |name: &str| at.get(name)?.optional().map(|row| path(&row)).transpose();
+    let directory = match at.get("directory")?.optional() {
+        Some(row) => path(&row)?,
+        None => env.data_dir.clone().unwrap_or_else(std::env::temp_dir).join("flat-files"),
+    };
+    Ok(FlatFileSettings {
+        enabled: at.get("enabled")?.bool()?,
+        endpoint: at.get("endpoint")?.optional().map(|row| origin(&row, "https://files.massive.com")).transpose()?,
+        bucket: {
+            let row = at.get("bucket")?;
+            let name = row.text()?;
+            let sound = (3..=63).contains(&name.len())
+                && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'));
+            if !sound {
+                return Err(row.error("is not the name of a bucket", "write a name such as flatfiles"));
+            }
+            name.to_owned()
+        },
+        directory,
+        cost: at.get("cost")?.int(1..=100_000)?,
+        keys: flat_files::keys(env, file("access_key_file")?.as_deref(), file("secret_key_file")?.as_deref())?,
     })
 }
 

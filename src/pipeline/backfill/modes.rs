@@ -16,7 +16,7 @@ use crate::events::{Event, Listener as _};
 use crate::fetch::ItemError;
 use crate::index::coverage::SeriesKey;
 use barkeep_config::Mode;
-use barkeep_market::{Family, Symbol};
+use barkeep_market::Symbol;
 use barkeep_plan::{Item, Request};
 use barkeep_store::StoreError;
 use barkeep_vendor::Class;
@@ -130,15 +130,11 @@ impl Run<'_> {
             Class::Cancelled => fault.message.clone(),
             class => format!("{class}: {fault}"),
         };
-        let family = match &item.request {
-            Request::Aggregates { timeframe, .. } => timeframe.family(),
-            Request::GroupedDaily { .. } => Family::Day,
+        let Some(family) = item.request.family() else {
             // Without splits the bars are still right; the next run requests them again.
-            Request::Splits { .. } => {
-                tracing::warn!(error = %fault, "splits could not be fetched");
-                self.fetcher.progress.on_event(Event::Failed { item: number, series: Vec::new(), reason });
-                return None;
-            }
+            tracing::warn!(error = %fault, "splits could not be fetched");
+            self.fetcher.progress.on_event(Event::Failed { item: number, series: Vec::new(), reason });
+            return None;
         };
         let symbols = item.symbols.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         tracing::warn!(symbols, class = %fault.class, error = %fault, "an item failed; its gap stays open");

@@ -15,7 +15,7 @@ use crate::RunContext;
 use crate::events::Listener;
 use crate::features::{FeatureRunner, PLACES};
 use crate::fetch::plan_start::PlanHistory;
-use crate::fetch::{Fetcher, Verification};
+use crate::fetch::{Fetcher, FlatSource, Verification};
 use crate::index::registry::SeriesRegistry;
 use crate::ingest::{Ingest, IngestContext};
 use crate::progress::RunProgress;
@@ -81,6 +81,7 @@ impl<'a> Run<'a> {
             delays: context.delays,
             plan_history: Mutex::new(PlanHistory::new(context.plan_starts.clone())),
             verification: refetch.then(Verification::default),
+            flat_files: FlatSource::new(&engine.settings.vendor),
             idle: backfill.idle,
         });
         let (failed, split_watch) = (Mutex::default(), Mutex::default());

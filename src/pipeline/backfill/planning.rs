@@ -11,7 +11,7 @@ use super::survey::{Basis, PlanningContext, Survey, beside};
 use super::wanted::Beginnings;
 use super::{Backfill, Run, RunError};
 use crate::fetch::plan_start::{self, PlanStarts};
-use crate::fetch::{Delays, VendorCapabilities};
+use crate::fetch::{Delays, VendorCapabilities, flat_file_terms};
 use crate::index::coverage::CoverageIndex;
 use crate::planning_inputs;
 use crate::select::Selection;
@@ -127,6 +127,9 @@ impl Backfill {
             grouped_daily: engine.settings.vendor.grouped_daily && !capabilities.grouped_refused,
             not_grouped: capabilities.not_grouped.clone(),
             not_grouped_dates: capabilities.not_grouped_dates.clone(),
+            // Files know no vwap, so they are no second opinion on stored bars.
+            flat_files: flat_file_terms(&engine.settings.vendor, capabilities, context.now)
+                .filter(|_| !self.selection.refetch),
             overlap: backfill.overlap,
             density: planning_inputs::density(engine, &context.targets).await?,
             staleness: planning_inputs::staleness(engine, &context.targets, context.delays, context.now).await?,
@@ -178,7 +181,7 @@ pub(super) async fn estimated_seconds(engine: &RunContext, items: &[Item]) -> Re
 /// The vendors are asked side by side, so the slowest decides.
 fn seconds(items: &[Item], tokens: &BTreeMap<Source, Tokens>) -> f64 {
     let of = |(vendor, tokens): (&Source, &Tokens)| {
-        let mine = items.iter().filter(|item| item.request.vendor() == *vendor);
+        let mine = items.iter().filter(|item| item.request.vendor() == *vendor && item.request.is_limited());
         let requests = mine.map(|item| item.requests).sum();
         // A place of an unlimited key is no wait worth telling.
         let limit = if vendor.is_usual() && tokens.window < vendor.window() { 0 } else { tokens.limit };

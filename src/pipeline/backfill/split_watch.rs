@@ -34,6 +34,10 @@ impl SplitWatch {
                     let start = asset_class.midnight(*date);
                     Some((*asset_class, Interval::new(start, start + 1)))
                 }
+                Request::FlatFile { date } => {
+                    let start = AssetClass::Stock.midnight(*date);
+                    Some((AssetClass::Stock, Interval::new(start, start + 1)))
+                }
                 Request::Splits { .. } => {
                     self.relisted.extend(item.symbols.iter().cloned());
                     None

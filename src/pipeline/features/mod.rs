@@ -27,7 +27,7 @@ use crate::progress::RunProgress;
 use crate::series_statuses::SeriesStatuses;
 use barkeep_base::timing;
 use barkeep_market::{Family, Symbol, Timeframe};
-use barkeep_plan::{Item, Request};
+use barkeep_plan::Item;
 use barkeep_store::{SeriesId, StoreError};
 
 pub use refresh::{Refresh, Refreshed, SeriesRef};
@@ -164,10 +164,6 @@ impl FeatureRunner {
 }
 
 fn families(item: &Item) -> Vec<(Symbol, Family)> {
-    let family = match &item.request {
-        Request::Aggregates { timeframe, .. } => timeframe.family(),
-        Request::GroupedDaily { .. } => Family::Day,
-        Request::Splits { .. } => return Vec::new(),
-    };
+    let Some(family) = item.request.family() else { return Vec::new() };
     item.symbols.iter().map(|symbol| (symbol.clone(), family)).collect()
 }

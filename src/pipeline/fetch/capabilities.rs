@@ -23,6 +23,10 @@ pub struct VendorCapabilities {
     pub grouped_refused: bool,
     pub not_grouped: BTreeSet<Symbol>,
     pub not_grouped_dates: BTreeSet<NaiveDate>,
+    /// Flat files are refused altogether.
+    pub files_refused: bool,
+    pub not_in_files: BTreeSet<Symbol>,
+    pub no_files: BTreeSet<NaiveDate>,
     /// How far the vendor's clock is behind ours, milliseconds: nothing is proven after the moment it answered.
     pub clock_behind: i64,
     /// Requests that the answers so far would have taken at least, had every page been full and none been repeated.

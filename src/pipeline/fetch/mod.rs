@@ -1,13 +1,14 @@
 //! Fetching one item of a plan, page by page, and handing each page on.
 //!
 //! A request is made when its turn has come at the gate. `pages` fetches one symbol until no page follows, `grouped` one
-//! date of the whole market; `evidence` decides what an answer proves, so that no more is ever stored as known;
+//! date of the whole market, `flat` the minutes of one from a file; `evidence` decides what an answer proves, so that no more is ever stored as known;
 //! `capabilities` keeps what answers say about the vendor's plan, `plan_start` how far back it reaches; `verify` compares
 //! stored bars that are asked again, `doubt` asks whether bars carry their own times.
 
 mod capabilities;
 mod doubt;
 mod evidence;
+mod flat;
 mod grouped;
 mod pages;
 pub mod plan_start;
@@ -20,6 +21,7 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use self::capabilities::{Delays, VendorCapabilities};
+pub use self::flat::{FlatSource, terms as flat_file_terms};
 use self::plan_start::PlanHistory;
 pub use self::verify::{Verification, Verified};
 use super::RunContext;
@@ -30,7 +32,7 @@ use crate::events::{Event, ItemInfo, ItemTiming, Listener as _};
 use crate::index::registry::SeriesRegistry;
 use crate::progress::RunProgress;
 use barkeep_base::timing;
-use barkeep_market::{Criticality, Family, Timeframe, Ts};
+use barkeep_market::{Criticality, Ts};
 use barkeep_plan::{Item, Request};
 use barkeep_store::{RequestPurpose, RequestRow, StoreError};
 use barkeep_vendor::dispatch::{Attempt, Dispatcher};
@@ -75,6 +77,8 @@ pub struct Fetcher {
     pub plan_history: Mutex<PlanHistory>,
     /// Set in a run that asks stored bars again.
     pub verification: Option<Verification>,
+    /// Where there are keys for the vendor's flat files.
+    pub flat_files: Option<FlatSource>,
     /// Made while nothing else waits: everybody else goes first.
     pub idle: bool,
 }
@@ -120,11 +124,8 @@ impl Fetcher {
     /// What a request of one symbol is made for; `None` when it serves many.
     fn purpose(&self, item: &Item) -> Option<Purpose> {
         let symbol = item.symbols.first().filter(|_| item.symbols.len() == 1)?;
-        let timeframes = match &item.request {
-            Request::Aggregates { timeframe, .. } => self.registry.requested(symbol, timeframe.family()),
-            Request::GroupedDaily { .. } => self.registry.requested(symbol, Family::Day),
-            Request::Splits { .. } => Vec::new(),
-        };
+        let family = item.request.family();
+        let timeframes = family.map_or_else(Vec::new, |family| self.registry.requested(symbol, family));
         Some(Purpose { execution: self.execution, symbol: symbol.clone(), timeframes })
     }
 
@@ -135,15 +136,14 @@ impl Fetcher {
     pub async fn fetch(&self, number: u64, item: &Item) -> Result<(), ItemError> {
         let (spent, start) = (Arc::default(), Instant::now());
         let outcome = timing::scope(Arc::clone(&spent), self.carry_out(number, item)).await;
-        let (timeframe, derives) = match &item.request {
-            Request::Aggregates { timeframe, derives, .. } => (Some(*timeframe), derives.clone()),
-            Request::GroupedDaily { .. } => (Some(Timeframe::D1), Vec::new()),
-            Request::Splits { .. } => (None, Vec::new()),
+        let derives = match &item.request {
+            Request::Aggregates { derives, .. } => derives.clone(),
+            _ => Vec::new(),
         };
         self.progress.on_timing(ItemTiming {
             symbols: item.symbols.clone(),
             is_features: false,
-            timeframe,
+            timeframe: item.request.timeframe(),
             derives,
             took: start.elapsed(),
             spent,
@@ -167,6 +167,7 @@ impl Fetcher {
                 self.aggregates(number, item, symbol, query).await
             }
             Request::GroupedDaily { asset_class, date } => self.grouped(number, item, *asset_class, *date).await,
+            Request::FlatFile { date } => self.flat_file(number, item, *date).await,
             Request::Splits { tickers } => self.splits(item, tickers).await,
         }
     }

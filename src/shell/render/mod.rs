@@ -10,13 +10,13 @@ use std::time::Duration;
 use barkeep_base::format::{count, hms, plural, rough, table};
 use barkeep_base::text::printable;
 use barkeep_base::ts::SECOND;
-use barkeep_market::{Symbol, Ts};
+use barkeep_market::{Family, Symbol, Ts};
 use barkeep_monitor::holes::{self, HoleCounts};
 use barkeep_monitor::snapshot::{SeriesView, Snapshot};
 use barkeep_pipeline::Summary;
 use barkeep_pipeline::summary::{Doubts, MissingSession};
 use barkeep_plan::budget::{Breach, Budget};
-use barkeep_plan::{Plan, Request};
+use barkeep_plan::{Item, Plan, Request};
 use barkeep_store::{Worker, WorkerRole};
 
 /// Missing sessions named in a line.
@@ -52,6 +52,7 @@ pub fn plan(plan: &Plan, limit: Option<u32>) -> String {
             count(plan.requests_high)
         );
     }
+    out.push_str(&file_line(plan));
     if let Some(budget) = plan.budget.as_ref().filter(|_| !plan.items.is_empty()) {
         out.push_str(&budget_lines(budget, limit));
     }
@@ -71,6 +72,7 @@ pub fn plan(plan: &Plan, limit: Option<u32>) -> String {
                 format!("{timeframe}{arrow}  {range}{vendor}")
             }
             Request::GroupedDaily { date, .. } => format!("1d  whole market on {date}"),
+            Request::FlatFile { date } => format!("1m  whole market on {date}, as a file"),
             Request::Splits { .. } => "splits".to_owned(),
         };
         let _ =
@@ -84,6 +86,30 @@ pub fn plan(plan: &Plan, limit: Option<u32>) -> String {
         out.push_str("nothing is missing\n");
     }
     out
+}
+
+/// Whether files or requests are cheaper, and why. Nothing where no file could be used.
+fn file_line(plan: &Plan) -> String {
+    let cost = plural(plan.file_cost, "request");
+    if let Some(without) = plan.without_files {
+        let (files, kept) = (plural(plan.files, "flat file"), plan.requests - plan.files);
+        let verb = if plan.files == 1 { "replaces" } else { "replace" };
+        let replaced = without.saturating_sub(kept);
+        return format!(
+            "  {files} {verb} {}: cheaper, as a file counts for {cost} (vendor.flat_files.cost)\n",
+            plural(replaced, "request")
+        );
+    }
+    let could = |item: &Item| match &item.request {
+        Request::Aggregates { asset_class, timeframe, vendor, .. } => {
+            vendor.is_usual() && !asset_class.is_continuous() && timeframe.family() == Family::Minute
+        }
+        _ => false,
+    };
+    if plan.file_cost > 0 && plan.items.iter().any(could) {
+        return format!("  no flat files: none replaces more than the {cost} it counts for (vendor.flat_files.cost)\n");
+    }
+    String::new()
 }
 
 /// Whether the limit is enough for every RPO, as text.

@@ -281,6 +281,15 @@ impl Shared {
         }
     }
 
+    /// The tickers of a flat file, sorted: those of somebody's interest, and a few more. A whole simulated market takes
+    /// seconds to make.
+    pub(crate) fn file_market(&self) -> BTreeSet<String> {
+        const MORE: usize = 8;
+        let others: BTreeSet<String> = self.bars.universe(false).into_iter().skip(MORE).collect();
+        let noticed = crate::lock(&self.noticed).clone();
+        self.market(false).into_iter().filter(|name| noticed.contains(name) || !others.contains(name)).collect()
+    }
+
     /// All tickers of a market, sorted.
     pub(crate) fn market(&self, crypto: bool) -> BTreeSet<String> {
         let mut all: BTreeSet<String> = self.bars.universe(crypto).into_iter().collect();

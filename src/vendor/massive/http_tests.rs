@@ -107,6 +107,7 @@ fn settings(base: &str) -> VendorSettings {
         backoff_cap: Duration::from_mins(5),
         max_pages: 100,
         grouped_daily: true,
+        flat_files: barkeep_config::FlatFileSettings::default(),
     }
 }
 

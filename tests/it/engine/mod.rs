@@ -13,6 +13,7 @@ mod evidence;
 mod evidence_day_off;
 mod evidence_restate;
 mod features;
+mod flat_files;
 mod names;
 mod nights;
 mod one_owner;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use crate::index::coverage::SeriesKey;
-use crate::select::Target;
+use barkeep_names::select::Target;
 use barkeep_config::Settings;
 use barkeep_market::quality::Thresholds;
 use barkeep_market::{AssetClass, Family, Source, Symbol, Timeframe, split::Split};
