@@ -23,6 +23,7 @@ mod bars;
 mod database;
 mod evidence;
 mod features;
+mod layouts;
 mod pages;
 mod postgres_server;
 mod records;
