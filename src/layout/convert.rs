@@ -3,9 +3,9 @@
 
 use serde::Serialize;
 
-use crate::citus;
-use crate::facts::{self, columns};
-use crate::kind::{Layout, Partitions, Target, has_extension, layout};
+use crate::LARGE;
+use crate::facts::{columns, facts};
+use crate::kind::{Layout, Target, has_extension, layout};
 use crate::script::{self, Step};
 use barkeep_base::format::count;
 use barkeep_market::Ts;
@@ -40,11 +40,11 @@ const ALONE: &str = "SELECT pg_try_advisory_xact_lock(7142083905)";
 /// # Errors
 /// `Refused` when it cannot be done, with the reason; otherwise when the database cannot be read.
 pub async fn dry_run(upkeep: &mut Upkeep, target: Target, now: Ts) -> Result<Vec<String>> {
-    let before = refuse(upkeep, target).await?;
+    refuse(upkeep, target).await?;
     let mut conn = upkeep.conn();
-    let steps = steps(&mut conn, &before, target, now).await?;
+    let steps = steps(&mut conn, target, now).await?;
     let begin = BEGIN.into_iter().chain([ALONE]).map(str::to_owned);
-    let steps = std::iter::once(lock(&before, target)).chain(steps.into_iter().map(|step| step.sql));
+    let steps = std::iter::once(lock()).chain(steps.into_iter().map(|step| step.sql));
     Ok(begin.chain(steps).chain(["COMMIT".to_owned()]).collect())
 }
 
@@ -59,7 +59,7 @@ pub async fn convert(upkeep: &mut Upkeep, target: Target, now: Ts, told: impl Fn
     for sql in BEGIN {
         conn.counted(sql).await?;
     }
-    let done = match within(&mut conn, &before, target, now, &told).await {
+    let done = match within(&mut conn, target, now, &told).await {
         Ok(rows) => conn.counted("COMMIT").await.map(|_| rows),
         Err(error) => Err(error),
     };
@@ -73,7 +73,6 @@ pub async fn convert(upkeep: &mut Upkeep, target: Target, now: Ts, told: impl Fn
 
 async fn within(
     conn: &mut Conn<'_>,
-    before: &Layout,
     target: Target,
     now: Ts,
     told: &impl Fn(&str),
@@ -82,11 +81,10 @@ async fn within(
     if alone.first() != Some(&true) {
         return Err(StoreError::Busy("another process is just opening or converting this database; try again".into()));
     }
-    conn.counted(&lock(before, target)).await?;
-    let steps = steps(conn, before, target, now).await?;
+    conn.counted(&lock()).await?;
+    let steps = steps(conn, target, now).await?;
     told("counting and summing all rows");
-    let tables = if uses_citus(before, target) { &citus::TABLES[..] } else { &crate::LARGE[..] };
-    let kept = sums(conn, tables).await?;
+    let kept = sums(conn).await?;
     for Step { says, sql } in &steps {
         if let Some(says) = says {
             told(says);
@@ -95,7 +93,7 @@ async fn within(
         conn.counted(sql).await?;
     }
     told("counting and summing again");
-    let now_there = sums(conn, tables).await?;
+    let now_there = sums(conn).await?;
     if kept != now_there {
         let differs = kept.iter().zip(&now_there).find(|(a, b)| a != b);
         let what = differs.map_or_else(String::new, |(a, b)| {
@@ -106,42 +104,31 @@ async fn within(
     Ok(kept.into_iter().map(|(table, rows, _)| (table, rows)).collect())
 }
 
-fn uses_citus(before: &Layout, target: Target) -> bool {
-    target == Target::Citus || matches!(before, Layout::Distributed { .. })
+fn lock() -> String {
+    format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", LARGE.join(", "))
 }
 
-fn lock(before: &Layout, target: Target) -> String {
-    let tables = if uses_citus(before, target) { citus::TABLES.join(", ") } else { crate::LARGE.join(", ") };
-    format!("LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
-}
-
-async fn steps(conn: &mut Conn<'_>, before: &Layout, target: Target, now: Ts) -> Result<Vec<Step>> {
-    match (before, target) {
-        (Layout::Distributed { .. }, _) => Ok(citus::gather()),
-        (_, Target::Citus) => Ok(citus::distribute()),
-        _ => {
-            let facts = facts::facts(conn).await?;
-            if facts.obstacles.is_empty() {
-                return Ok(script::rebuild(&facts, target, now));
-            }
-            Err(StoreError::Refused(format!(
-                "bars and features are made anew, and {} would be lost; drop it first and make it again afterwards",
-                facts.obstacles.join(", ")
-            )))
-        }
+async fn steps(conn: &mut Conn<'_>, target: Target, now: Ts) -> Result<Vec<Step>> {
+    let facts = facts(conn).await?;
+    if facts.obstacles.is_empty() {
+        return Ok(script::rebuild(&facts, target, now));
     }
+    Err(StoreError::Refused(format!(
+        "bars and features are made anew, and {} would be lost; drop it first and make it again afterwards",
+        facts.obstacles.join(", ")
+    )))
 }
 
 /// Rows of each table, and a sum over all their values that does not depend on their order.
-async fn sums(conn: &mut Conn<'_>, tables: &[&'static str]) -> Result<Vec<(&'static str, i64, String)>> {
+async fn sums(conn: &mut Conn<'_>) -> Result<Vec<(&'static str, i64, String)>> {
     let mut all = Vec::new();
-    for table in tables {
+    for table in LARGE {
         let columns = columns(conn, table).await?.join(", ");
         let asked = format!(
             "SELECT COUNT(*), COALESCE(SUM(CAST(hash_record_extended(ROW({columns}), 0) AS NUMERIC)), 0)::text FROM {table}"
         );
         let found = collect(&conn.counted(&asked).await?, |f| Ok((f.next::<i64>()?, f.next::<String>()?)))?;
-        all.extend(found.into_iter().map(|(rows, sum)| (*table, rows, sum)));
+        all.extend(found.into_iter().map(|(rows, sum)| (table, rows, sum)));
     }
     Ok(all)
 }
@@ -168,17 +155,11 @@ async fn refuse(upkeep: &mut Upkeep, target: Target) -> Result<Layout> {
             ));
         }
     }
-    let needed = match target {
-        Target::Timescale { .. } => Some(("timescaledb", "TimescaleDB")),
-        Target::Citus => Some(("citus", "Citus")),
-        Target::Plain | Target::Partitions(Partitions::Hash(_) | Partitions::Years) => None,
-    };
-    if let Some((extension, name)) = needed
-        && !has_extension(&mut upkeep.conn(), extension).await?
-    {
-        return refused(format!(
-            "{name} is not installed in this database; have an administrator run: CREATE EXTENSION {extension}"
-        ));
+    if matches!(target, Target::Timescale { .. }) && !has_extension(&mut upkeep.conn(), "timescaledb").await? {
+        return refused(
+            "TimescaleDB is not installed in this database; have an administrator run: CREATE EXTENSION timescaledb"
+                .into(),
+        );
     }
     if let Target::Timescale { compress_after_days: Some(_), .. } = target {
         let license: Vec<String> =

@@ -129,10 +129,6 @@ fn size_of(name: &str, layout: &Layout) -> String {
         Layout::Hypertables { .. } if LARGE.contains(&name) => {
             format!("SELECT COALESCE(hypertable_size('{name}'), 0)")
         }
-        Layout::Distributed { .. } => format!(
-            "SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = '{name}'::regclass)
-                 THEN citus_total_relation_size('{name}') ELSE pg_total_relation_size('{name}'::regclass) END"
-        ),
         _ => format!(
             "SELECT pg_total_relation_size('{name}'::regclass) + COALESCE((SELECT CAST(SUM(pg_total_relation_size(inhrelid))
                  AS BIGINT) FROM pg_inherits WHERE inhparent = '{name}'::regclass), 0)"

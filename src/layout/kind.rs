@@ -29,11 +29,6 @@ pub enum Layout {
         chunks: i64,
         compressed: i64,
     },
-    /// Over the nodes of Citus, by series.
-    Distributed {
-        shards: i64,
-        nodes: i64,
-    },
     /// Something that barkeep does not make.
     Other {
         what: String,
@@ -54,9 +49,6 @@ impl Layout {
                     plural(*chunks, "chunk"),
                     count(*compressed)
                 )
-            }
-            Self::Distributed { shards, nodes } => {
-                format!("distributed by Citus, {} on {}", plural(*shards, "shard"), plural(*nodes, "node"))
             }
             Self::Other { what } => what.clone(),
         }
@@ -90,7 +82,6 @@ pub enum Target {
     Plain,
     Partitions(Partitions),
     Timescale { chunk_days: u32, compress_after_days: Option<u32> },
-    Citus,
 }
 
 /// What bars and features are now.
@@ -132,15 +123,9 @@ async fn of_table(conn: &mut Conn<'_>, table: &str) -> Result<Layout> {
         }
     }
     if has_extension(conn, "citus").await? {
-        let asked = format!(
-            "SELECT COUNT(DISTINCT s.shardid), COUNT(DISTINCT n.groupid) FROM pg_dist_partition AS p
-             JOIN pg_dist_shard AS s ON s.logicalrelid = p.logicalrelid
-             JOIN pg_dist_placement AS n ON n.shardid = s.shardid
-             WHERE p.logicalrelid = '{table}'::regclass AND p.partmethod = 'h'"
-        );
-        let found = collect(&conn.counted(&asked).await?, |f| Ok((f.next::<i64>()?, f.next::<i64>()?)))?;
-        if let Some((shards, nodes)) = found.into_iter().next().filter(|(shards, _)| *shards > 0) {
-            return Ok(Layout::Distributed { shards, nodes });
+        let asked = format!("SELECT COUNT(*) FROM pg_dist_partition WHERE logicalrelid = '{table}'::regclass");
+        if column::<i64>(&conn.counted(&asked).await?)?.first().is_some_and(|n| *n > 0) {
+            return Ok(Layout::Other { what: "distributed by Citus".to_owned() });
         }
     }
     let asked = format!(

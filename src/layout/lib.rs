@@ -1,9 +1,8 @@
-//! How the tables lie in the server: their sizes, and whether bars and features are plain tables, partitions, hypertables
-//! or shards; and converting one into the other.
+//! How the tables lie in the server: their sizes, and whether bars and features are plain tables, partitions or
+//! hypertables; and converting one into the other.
 
 #![warn(clippy::missing_errors_doc)]
 
-mod citus;
 mod convert;
 mod facts;
 mod info;

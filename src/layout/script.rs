@@ -109,7 +109,7 @@ fn make(table: &str, of: &TableFacts, target: Target, now: Ts) -> Vec<Step> {
                 "SELECT create_hypertable('{table}', 'ts', chunk_time_interval => INTERVAL '{chunk_days} days', create_default_indexes => false)"
             )));
         }
-        Target::Plain | Target::Citus => steps.push(Step::quick(format!("{like}{settings}"))),
+        Target::Plain => steps.push(Step::quick(format!("{like}{settings}"))),
     }
     steps.extend(parts.iter().cloned().map(Step::quick));
     if let Some(owner) = &of.owner {

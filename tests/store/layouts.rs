@@ -1,4 +1,4 @@
-//! PostgreSQL only: bars and features as partitions, hypertables or shards, and back.
+//! PostgreSQL only: bars and features as partitions or hypertables, and back.
 
 use barkeep::base::clock::{Clock as _, SystemClock};
 use barkeep::layout::{Layout, Partitions, Target, convert, dry_run, layout};
@@ -121,18 +121,18 @@ fn named(variable: &str) -> &'static Cluster {
     Box::leak(Box::new(Cluster::named(variable)))
 }
 
-async fn with_extension(variable: &str, name: &str) -> Db {
-    let db = filled(named(variable)).await;
-    let refused = to(&db, if name == "citus" { Target::Citus } else { TIMESCALE }).await.unwrap_err();
+async fn with_timescale() -> Db {
+    let db = filled(named("BARKEEP_TEST_TIMESCALE_URL")).await;
+    let refused = to(&db, TIMESCALE).await.unwrap_err();
     assert!(matches!(&refused, StoreError::Refused(why) if why.contains("CREATE EXTENSION")), "{refused}");
-    db.raw().await.run(&format!("CREATE EXTENSION {name}")).await.unwrap();
+    db.raw().await.run("CREATE EXTENSION timescaledb").await.unwrap();
     db
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg_attr(without_timescale, ignore = "needs TimescaleDB: set BARKEEP_TEST_TIMESCALE_URL")]
 async fn hypertables_hold_the_same_rows_and_go_back() {
-    let db = with_extension("BARKEEP_TEST_TIMESCALE_URL", "timescaledb").await;
+    let db = with_timescale().await;
     there_and_back(db, TIMESCALE).await;
 }
 
@@ -140,7 +140,7 @@ async fn hypertables_hold_the_same_rows_and_go_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg_attr(without_timescale, ignore = "needs TimescaleDB: set BARKEEP_TEST_TIMESCALE_URL")]
 async fn compressed_chunks_take_revisions_and_go_back() {
-    let db = with_extension("BARKEEP_TEST_TIMESCALE_URL", "timescaledb").await;
+    let db = with_timescale().await;
     to(&db, TIMESCALE).await.unwrap();
     let mut raw = db.raw().await;
     for table in ["bars", "features"] {
@@ -153,13 +153,6 @@ async fn compressed_chunks_take_revisions_and_go_back() {
     assert_eq!(to(&db, Target::Plain).await.unwrap(), Layout::Plain);
     assert_eq!(seen(&db).await, before);
     db.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[cfg_attr(without_citus, ignore = "needs Citus: set BARKEEP_TEST_CITUS_URL")]
-async fn distributed_tables_hold_the_same_rows_and_go_back() {
-    let db = with_extension("BARKEEP_TEST_CITUS_URL", "citus").await;
-    there_and_back(db, Target::Citus).await;
 }
 
 /// Rights, settings, indexes and views of other people are there afterwards, in both directions.
@@ -203,7 +196,6 @@ async fn what_cannot_be_converted_is_refused_with_the_reason() {
     };
     assert!(refusal(Target::Plain).await.contains("plain tables already"));
     assert!(refusal(TIMESCALE).await.contains("CREATE EXTENSION timescaledb"));
-    assert!(refusal(Target::Citus).await.contains("CREATE EXTENSION citus"));
 
     let mut raw = db.raw().await;
     raw.run("CREATE MATERIALIZED VIEW highest AS SELECT MAX(high) FROM bars").await.unwrap();

@@ -142,7 +142,7 @@ impl Cluster {
     }
 
     /// Makes a fresh, empty database and says its name. With `BARKEEP_TEST_POSTGRES_LAYOUT` it has the schema, and the
-    /// large tables in that layout: `partitioned`, `years`, `timescale`, `compressed` or `citus`.
+    /// large tables in that layout: `partitioned`, `years`, `timescale` or `compressed`.
     pub async fn create_database(&self) -> String {
         let name = self.create_empty_database().await;
         if let Some(target) = layout_of_tests() {
@@ -160,13 +160,11 @@ impl Cluster {
     /// Makes the schema in a database, and converts it.
     pub async fn convert(&self, name: &str, target: Target) {
         let url = self.url(name);
-        let mut conn = PgConnection::connect(&url).await.unwrap();
-        match target {
-            Target::Timescale { .. } => drop(conn.execute("CREATE EXTENSION IF NOT EXISTS timescaledb").await.unwrap()),
-            Target::Citus => drop(conn.execute("CREATE EXTENSION IF NOT EXISTS citus").await.unwrap()),
-            _ => {}
+        if matches!(target, Target::Timescale { .. }) {
+            let mut conn = PgConnection::connect(&url).await.unwrap();
+            conn.execute("CREATE EXTENSION IF NOT EXISTS timescaledb").await.unwrap();
+            conn.close().await.unwrap();
         }
-        conn.close().await.unwrap();
         barkeep::store::open(&url, false).await.unwrap().close().await;
         let mut upkeep = Upkeep::open(&url, true, Starting::default()).await.unwrap();
         barkeep::layout::convert(&mut upkeep, target, SystemClock.now(), |_| {}).await.unwrap();
@@ -188,7 +186,6 @@ fn layout_of_tests() -> Option<Target> {
         "years" => Target::Partitions(Partitions::Years),
         "timescale" => timescale(None),
         "compressed" => timescale(Some(30)),
-        "citus" => Target::Citus,
         other => panic!("BARKEEP_TEST_POSTGRES_LAYOUT is '{other}'"),
     })
 }

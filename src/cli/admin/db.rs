@@ -67,7 +67,7 @@ pub enum DbCommand {
     ///
     /// SQLite needs free space of twice the database and lets nobody write meanwhile.
     Vacuum,
-    /// Convert bars and features into partitions, hypertables or shards, or back (PostgreSQL; see docs/scaling.md)
+    /// Convert bars and features into partitions or hypertables, or back (PostgreSQL; see docs/scaling.md)
     ///
     /// The service must be stopped, and the server needs free space for a second copy of both tables. One transaction: whatever
     /// ends it leaves everything as it was. All rows are counted and summed before and after.

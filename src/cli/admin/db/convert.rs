@@ -1,4 +1,4 @@
-//! `barkeep db convert`: bars and features as partitions, hypertables or shards, and back.
+//! `barkeep db convert`: bars and features as partitions or hypertables, and back.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use barkeep_layout::{Partitions, Target, convert, dry_run};
 use barkeep_store::StoreError;
 
 #[derive(Args, Clone, Debug)]
-#[command(group = clap::ArgGroup::new("target").required(true).args(["partitions", "timescale", "citus", "plain"]))]
+#[command(group = clap::ArgGroup::new("target").required(true).args(["partitions", "timescale", "plain"]))]
 pub struct ConvertArgs {
     /// Partitions of plain PostgreSQL: so many by series, or `year` for one a year
     #[arg(long, value_name = "N|year")]
@@ -28,9 +28,6 @@ pub struct ConvertArgs {
     /// Compress chunks that are older; a revision of compressed bars takes far longer
     #[arg(long, value_name = "DURATION", value_parser = days, requires = "timescale")]
     pub compress_after: Option<u32>,
-    /// Distributed over the nodes of Citus, by series
-    #[arg(long)]
-    pub citus: bool,
     /// Back to plain tables
     #[arg(long)]
     pub plain: bool,
@@ -57,7 +54,6 @@ impl ConvertArgs {
             None if self.timescale => {
                 Target::Timescale { chunk_days: self.chunk, compress_after_days: self.compress_after }
             }
-            None if self.citus => Target::Citus,
             None => Target::Plain,
         }
     }
