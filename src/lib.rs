@@ -13,6 +13,7 @@
 //! | [`config`] | settings and policy |
 //! | [`vendor`] | the vendor: wire format, classes of faults, retry, limiter |
 //! | [`store`] | SQLite and PostgreSQL behind one interface |
+//! | [`layout`] | how the tables lie in the server: sizes, partitions, hypertables; converting |
 //! | [`pipeline`] | one run: select, plan, fetch, validate, derive, commit, features |
 //! | [`service`] | many runs: commands, schedule, executions, recovery, progress |
 //! | [`monitor`] | read models: freshness, snapshot, explain, history, coverage |
@@ -29,6 +30,7 @@ pub use barkeep_api as api;
 pub use barkeep_base as base;
 pub use barkeep_cli as cli;
 pub use barkeep_config as config;
+pub use barkeep_layout as layout;
 pub use barkeep_market as market;
 pub use barkeep_monitor as monitor;
 pub use barkeep_pipeline as pipeline;

@@ -3,11 +3,12 @@
 //! A run claims the families it will fill before it plans. An order waits until all of them are free; a run of the schedule
 //! takes what is free. The claims are rows of the database, renewed for as long as their process lives.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::select::Target;
@@ -23,9 +24,18 @@ const LOOKED_AT: Duration = Duration::from_secs(1);
 /// The claims of this process.
 #[derive(Debug)]
 pub struct Claims {
-    mine: Mutex<BTreeSet<Uuid>>,
+    mine: Mutex<BTreeMap<Uuid, Mine>>,
     /// Changes when one of them is given up.
     released: watch::Sender<u64>,
+}
+
+/// A claim of this process.
+#[derive(Debug, Default)]
+struct Mine {
+    /// Whether it is in the database.
+    is_noted: bool,
+    /// Cancelled when another process has taken it away.
+    lost: CancellationToken,
 }
 
 impl Default for Claims {
@@ -39,6 +49,7 @@ pub struct Claim {
     claims: Arc<Claims>,
     store: Arc<dyn Store>,
     execution: Uuid,
+    lost: CancellationToken,
     is_kept: bool,
 }
 
@@ -75,27 +86,37 @@ impl Claim {
         });
         let families = distinct(families);
         let claim = SeriesClaim { execution_id: self.execution, owner: self.store.mark(), scheduled, families };
-        self.store.claim_series(&claim).await
+        let claiming = self.store.claim_series(&claim).await?;
+        let is_noted = matches!(claiming, SeriesClaiming::Granted(_));
+        self.claims.mine().entry(self.execution).and_modify(|mine| mine.is_noted = is_noted);
+        Ok(claiming)
+    }
+
+    /// Cancelled once what was granted is another's: this process sent no sign of life for 30 s.
+    #[must_use]
+    pub const fn lost(&self) -> &CancellationToken {
+        &self.lost
     }
 }
 
 impl Claims {
-    fn mine(&self) -> MutexGuard<'_, BTreeSet<Uuid>> {
+    fn mine(&self) -> MutexGuard<'_, BTreeMap<Uuid, Mine>> {
         self.mine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens a claim of an execution; nothing is asked for yet.
     #[must_use]
     pub fn open(self: &Arc<Self>, store: &Arc<dyn Store>, execution: Uuid) -> Claim {
+        let lost = CancellationToken::new();
         let is_first = {
             let mut mine = self.mine();
-            mine.insert(execution);
+            mine.insert(execution, Mine { is_noted: false, lost: lost.clone() });
             mine.len() == 1
         };
         if is_first {
             tokio::spawn(Arc::clone(self).renew(Arc::clone(store)));
         }
-        Claim { claims: Arc::clone(self), store: Arc::clone(store), execution, is_kept: true }
+        Claim { claims: Arc::clone(self), store: Arc::clone(store), execution, lost, is_kept: true }
     }
 
     /// Yields when a claim of this process was given up, or when it is time to look at those of others.
@@ -103,6 +124,13 @@ impl Claims {
         let mut released = self.released.subscribe();
         // The limit of the wait is what matters; a closed channel cannot be.
         let _ = tokio::time::timeout(LOOKED_AT, released.changed()).await;
+    }
+
+    fn lose(&self, execution: Uuid) {
+        if let Some(mine) = self.mine().get(&execution) {
+            tracing::warn!(%execution, "another process has taken over the series of this execution");
+            mine.lost.cancel();
+        }
     }
 
     async fn give_up(&self, store: &dyn Store, execution: Uuid) {
@@ -116,12 +144,18 @@ impl Claims {
     async fn renew(self: Arc<Self>, store: Arc<dyn Store>) {
         loop {
             tokio::time::sleep(RENEWED).await;
-            let mine: Vec<Uuid> = self.mine().iter().copied().collect();
+            // What is only just claimed may be noted while the renewal is under way.
+            let (mine, noted): (Vec<Uuid>, Vec<Uuid>) = {
+                let mine = self.mine();
+                let noted = mine.iter().filter(|(_, mine)| mine.is_noted).map(|(id, _)| *id).collect();
+                (mine.keys().copied().collect(), noted)
+            };
             if mine.is_empty() {
                 return;
             }
-            if let Err(e) = store.renew_claims(&mine).await {
-                tracing::warn!(error = %e, "the claims of this process could not be renewed");
+            match store.renew_claims(&mine).await {
+                Ok(gone) => gone.iter().filter(|id| noted.contains(id)).for_each(|id| self.lose(*id)),
+                Err(e) => tracing::warn!(error = %e, "the claims of this process could not be renewed"),
             }
         }
     }

@@ -33,14 +33,23 @@ impl StoreError {
     /// The same error, saying which database it is about.
     #[must_use]
     pub fn at(self, place: &str) -> Self {
-        let named = |message: String| format!("{place}: {message}");
+        self.said(|message| format!("{place}: {message}"))
+    }
+
+    /// The same error, followed by what came of it.
+    #[must_use]
+    pub fn and(self, more: &str) -> Self {
+        self.said(|message| format!("{message}; {more}"))
+    }
+
+    fn said(self, new: impl FnOnce(String) -> String) -> Self {
         match self {
-            Self::Unreachable(m) => Self::Unreachable(named(m)),
-            Self::Busy(m) => Self::Busy(named(m)),
-            Self::Disk(m) => Self::Disk(named(m)),
-            Self::Unusable(m) => Self::Unusable(named(m)),
-            Self::NotFound(m) => Self::NotFound(named(m)),
-            Self::Refused(m) => Self::Refused(named(m)),
+            Self::Unreachable(m) => Self::Unreachable(new(m)),
+            Self::Busy(m) => Self::Busy(new(m)),
+            Self::Disk(m) => Self::Disk(new(m)),
+            Self::Unusable(m) => Self::Unusable(new(m)),
+            Self::NotFound(m) => Self::NotFound(new(m)),
+            Self::Refused(m) => Self::Refused(new(m)),
         }
     }
 }

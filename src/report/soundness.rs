@@ -1,4 +1,5 @@
-//! Sessions that are said to be stored and are not: what no statement over the tables can tell without a calendar.
+//! Sessions that are said to be stored and are not: what no statement over the tables can tell without a calendar; and the
+//! command that mends a finding.
 
 use std::collections::BTreeSet;
 
@@ -95,6 +96,33 @@ fn lost(sessions: &[(NaiveDate, Interval)], traded: &BTreeSet<NaiveDate>, covera
         }
     }
     lost
+}
+
+/// The command that mends it.
+#[must_use]
+pub fn mend(finding: &Finding) -> String {
+    let fetch = |more: &str| {
+        let (Some(symbol), Some(timeframe)) = (&finding.symbol, finding.timeframe) else {
+            return "barkeep backfill --all".to_owned();
+        };
+        let date = |at: Ts| at.to_utc().date_naive().to_string();
+        let from = finding.first.map(|at| format!(" --from {}", date(at))).unwrap_or_default();
+        let to = finding.last.map(|at| format!(" --to {}", date(at))).unwrap_or_default();
+        format!("barkeep backfill {symbol} --timeframes {timeframe}{from}{to}{more}")
+    };
+    match finding.invariant {
+        Invariant::Pages => "stop barkeep and restore a backup".to_owned(),
+        Invariant::Counts
+        | Invariant::BarsHaveFeatures
+        | Invariant::CoverageIsOrdered
+        | Invariant::NoOrphans
+        | Invariant::Freshness => "barkeep db check --repair".to_owned(),
+        Invariant::FeaturesHaveBars | Invariant::BarsArePossible | Invariant::BarsOnGrid => {
+            format!("barkeep db check --repair, then {}", fetch(""))
+        }
+        Invariant::BarsAreCovered => fetch(""),
+        Invariant::Sessions => fetch(" --refetch"),
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Active, Ended, MOST_QUEUED, Service};
 use crate::handle::{CommandError, CommandReply};
 use crate::progress::EventSinks;
-use barkeep_pipeline::backfill::{Backfill, RunError, close_open};
+use barkeep_pipeline::backfill::{Backfill, RunError, close_own};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::select::Selection;
 use barkeep_pipeline::summary::Summary;
@@ -161,7 +161,7 @@ impl Service {
     /// An execution that ended without closing its row is not left as running or queued.
     async fn close(&self, id: Uuid, status: ExecutionStatus, why: &str) {
         let now = self.engine.clock.now();
-        if let Err(e) = close_open(self.engine.store.as_ref(), id, status, why, now).await {
+        if let Err(e) = close_own(self.engine.store.as_ref(), id, status, why, now).await {
             tracing::error!(execution = %id, error = %e, "an execution could not be closed");
         }
     }
@@ -180,7 +180,8 @@ impl Service {
 
     /// An execution ended by the service's own stop is taken up again at the next start.
     pub(super) async fn mark_interrupted(&self, id: Uuid) {
-        if let Ok(Some(row)) = self.engine.store.execution(id).await {
+        let mark = self.engine.store.mark();
+        if let Some(row) = self.engine.store.execution(id).await.ok().flatten().filter(|row| row.owner == mark) {
             let row = ExecutionRow { status: ExecutionStatus::Interrupted, ..row };
             if let Err(e) = self.engine.store.put_execution(&row).await {
                 tracing::error!(error = %e, "an interrupted execution could not be marked");

@@ -100,6 +100,7 @@ impl Service {
             tracing::info!(execution = %row.execution_id, was = row.status.name(), "resuming an execution");
             let id = row.execution_id;
             let backfill = Backfill { execution_id: id, ..Backfill::new(selection, self.mode(), row.trigger) };
+            let from = row.owner.clone();
             let queued = ExecutionRow {
                 status: ExecutionStatus::Queued,
                 completed_at: None,
@@ -108,7 +109,7 @@ impl Service {
                 owner: mark.clone(),
                 ..row
             };
-            self.engine.store.put_execution(&queued).await?;
+            self.engine.store.take_execution(&queued, &from).await?;
             self.start(backfill);
         }
         Ok(())
@@ -140,8 +141,13 @@ impl Service {
     }
 
     pub(super) fn lost(&mut self, error: &StoreError) {
-        tracing::error!(error = %error, "the database does not answer");
-        self.database_lost = error.is_transient();
+        if !error.is_transient() {
+            tracing::error!(%error, "an execution ended");
+            self.failed = Some(error.to_string());
+            return;
+        }
+        tracing::error!(%error, "the database does not answer");
+        self.database_lost = true;
         self.failed = Some(format!("the database does not answer: {error}"));
     }
 

@@ -312,8 +312,11 @@ pub trait Store: Send + Sync {
 
     // -- executions --------------------------------------------------------------------------------------------------
 
-    /// Inserts or updates the row with this id.
+    /// Inserts the row, or updates the one with this id and owner. `Refused` when another process has taken it over.
     async fn put_execution(&self, row: &ExecutionRow) -> Result<()>;
+
+    /// The same for an execution that belonged to `from` until now.
+    async fn take_execution(&self, row: &ExecutionRow, from: &str) -> Result<()>;
 
     /// Newest first.
     async fn executions(&self, limit: usize) -> Result<Vec<ExecutionRow>>;
@@ -328,8 +331,8 @@ pub trait Store: Send + Sync {
     /// again, it keeps its place. Claims of processes that are gone, or have not renewed them for 30 s, no longer count.
     async fn claim_series(&self, claim: &SeriesClaim) -> Result<SeriesClaiming>;
 
-    /// Says that these executions still live.
-    async fn renew_claims(&self, executions: &[Uuid]) -> Result<()>;
+    /// Says that these executions still live. Returns those that have no claim of this process any more.
+    async fn renew_claims(&self, executions: &[Uuid]) -> Result<Vec<Uuid>>;
 
     /// Gives up what an execution holds, or its place in the line.
     async fn release_claim(&self, execution: Uuid) -> Result<()>;

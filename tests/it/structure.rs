@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up; a module uses only modules before it.
-const MODULES: [&str; 23] = [
+const MODULES: [&str; 24] = [
     "base",
     "market",
     "plan",
@@ -16,6 +16,7 @@ const MODULES: [&str; 23] = [
     "records",
     "sql",
     "store",
+    "layout",
     "names",
     "progress",
     "pipeline",

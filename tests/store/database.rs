@@ -47,6 +47,11 @@ impl Db {
         Self { store: open(&url, false).await.unwrap(), url: Some(url), place: Place::Server(cluster, name) }
     }
 
+    /// One that somebody else has made.
+    pub const fn at(store: Arc<dyn Store>, url: String, place: Place) -> Self {
+        Self { url: Some(url), store, place }
+    }
+
     pub fn memory() -> Self {
         let memory = Memory::new();
         Self { url: None, store: memory.clone(), place: Place::Memory(memory) }

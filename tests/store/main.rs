@@ -23,6 +23,7 @@ mod bars;
 mod database;
 mod evidence;
 mod features;
+mod layouts;
 mod pages;
 mod postgres_server;
 mod records;
@@ -100,6 +101,7 @@ cases! {
         pages::pages_of_one_series_are_laid_over_each_other
         pages::an_older_answer_replaces_nothing_newer
         records::executions_and_statuses
+        records::an_execution_belongs_to_one_process
         records::requests_are_counted
         records::requests_by_minute_begin_where_one_asks
         records::requests_are_looked_up_newest_first
@@ -137,6 +139,7 @@ cases! {
         api::the_busiest_symbols_turn_over_most
     }
     in_databases {
+        records::claims_that_are_gone_are_told
         symbols::whoever_changes_symbols_is_noticed
         pages::a_lock_held_by_somebody_else_is_waited_for
         alerts::readers_see_alerts_and_raise_none

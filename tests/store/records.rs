@@ -5,13 +5,14 @@ use std::time::Duration;
 use barkeep::base::clock::{Moment, Uptime};
 use barkeep::market::{Timeframe, Ts};
 use barkeep::store::{
-    Dialect, ExecutionStatus, PageCommit, RequestFilter, RequestRow, RequestTotals, SeriesRunState, StoreError, Waste,
+    Dialect, ExecutionRow, ExecutionStatus, PageCommit, RequestFilter, RequestRow, RequestTotals, SeriesClaim,
+    SeriesClaiming, SeriesRunState, StoreError, Waste,
 };
 use barkeep::vendor::limit::Place;
 use uuid::Uuid;
 
 use crate::database::Db;
-use crate::sample::{T0, bar, execution, one_series, page, request, span, status, write};
+use crate::sample::{T0, bar, execution, one_series, page, request, span, status, sym, write};
 
 pub async fn executions_and_statuses(db: &Db) {
     let store = &db.store;
@@ -39,6 +40,45 @@ pub async fn executions_and_statuses(db: &Db) {
     let [_, five, aapl] = rows;
     assert_eq!(store.series_statuses(Uuid::from_u128(2)).await.unwrap(), [aapl, five, done]);
     assert_eq!(store.series_statuses(Uuid::from_u128(1)).await.unwrap(), []);
+}
+
+/// A process that was taken for dead and wakes writes nothing over the row of its successor.
+pub async fn an_execution_belongs_to_one_process(db: &Db) {
+    let store = &db.store;
+    let of = |owner: &str, status| ExecutionRow { owner: owner.to_owned(), ..execution(1, T0, status) };
+    let first = of("first", ExecutionStatus::Running);
+    store.put_execution(&first).await.unwrap();
+    let refused = |outcome| match outcome {
+        Err(StoreError::Refused(why)) => assert!(why.contains("taken over by another process"), "{why}"),
+        other => panic!("{other:?}"),
+    };
+    refused(store.put_execution(&of("second", ExecutionStatus::Completed)).await);
+    refused(store.take_execution(&of("second", ExecutionStatus::Queued), "third").await);
+    assert_eq!(store.executions(9).await.unwrap(), std::slice::from_ref(&first));
+
+    let second = of("second", ExecutionStatus::Running);
+    store.take_execution(&second, "first").await.unwrap();
+    // Asked again after an answer that was lost.
+    store.take_execution(&second, "first").await.unwrap();
+    refused(store.put_execution(&of("first", ExecutionStatus::Failed)).await);
+    refused(store.take_execution(&of("third", ExecutionStatus::Queued), "first").await);
+    assert_eq!(store.executions(9).await.unwrap(), [second]);
+    let ended = of("second", ExecutionStatus::Completed);
+    store.put_execution(&ended).await.unwrap();
+    assert_eq!(store.executions(9).await.unwrap(), [ended]);
+}
+
+pub async fn claims_that_are_gone_are_told(db: &Db) {
+    let store = &db.store;
+    let [kept, lost, never] = [1, 2, 3].map(Uuid::from_u128);
+    for (execution_id, symbol) in [(kept, "AAPL"), (lost, "MSFT")] {
+        let families = vec![(sym(symbol), Timeframe::M1.family())];
+        let claim = SeriesClaim { execution_id, owner: store.mark(), scheduled: false, families };
+        assert!(matches!(store.claim_series(&claim).await.unwrap(), SeriesClaiming::Granted(_)));
+    }
+    assert!(store.renew_claims(&[kept, lost]).await.unwrap().is_empty());
+    db.raw().await.run("DELETE FROM series_claims WHERE families LIKE '%MSFT%'").await.unwrap();
+    assert_eq!(store.renew_claims(&[kept, lost, never]).await.unwrap(), [lost, never]);
 }
 
 pub async fn whole_answers_tell_what_the_vendor_counted(db: &Db) {

@@ -10,7 +10,11 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use barkeep::base::clock::{Clock as _, SystemClock};
 use barkeep::config::postgres_programs;
+use barkeep::layout::{Partitions, Target};
+use barkeep::store::Starting;
+use barkeep::store::upkeep::Upkeep;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
@@ -132,16 +136,58 @@ impl Cluster {
         conn.close().await.unwrap();
     }
 
-    /// Makes a fresh, empty database and says its name.
+    /// A server that was named by an environment variable.
+    pub fn named(variable: &str) -> Self {
+        Self { base: std::env::var(variable).expect(variable), guard: None }
+    }
+
+    /// Makes a fresh, empty database and says its name. With `BARKEEP_TEST_POSTGRES_LAYOUT` it has the schema, and the
+    /// large tables in that layout: `partitioned`, `years`, `timescale` or `compressed`.
     pub async fn create_database(&self) -> String {
+        let name = self.create_empty_database().await;
+        if let Some(target) = layout_of_tests() {
+            self.convert(&name, target).await;
+        }
+        name
+    }
+
+    pub async fn create_empty_database(&self) -> String {
         let name = format!("barkeep_test_{}", uuid::Uuid::new_v4().simple());
         self.admin(format!("CREATE DATABASE {name}")).await;
         name
     }
 
+    /// Makes the schema in a database, and converts it.
+    pub async fn convert(&self, name: &str, target: Target) {
+        let url = self.url(name);
+        if matches!(target, Target::Timescale { .. }) {
+            let mut conn = PgConnection::connect(&url).await.unwrap();
+            conn.execute("CREATE EXTENSION IF NOT EXISTS timescaledb").await.unwrap();
+            conn.close().await.unwrap();
+        }
+        barkeep::store::open(&url, false).await.unwrap().close().await;
+        let mut upkeep = Upkeep::open(&url, true, Starting::default()).await.unwrap();
+        barkeep::layout::convert(&mut upkeep, target, SystemClock.now(), |_| {}).await.unwrap();
+        upkeep.close().await;
+    }
+
     pub async fn drop_database(&self, name: &str) {
         self.admin(format!("DROP DATABASE {name} WITH (FORCE)")).await;
     }
+}
+
+/// What the databases of the tests are converted into.
+fn layout_of_tests() -> Option<Target> {
+    let layout = std::env::var("BARKEEP_TEST_POSTGRES_LAYOUT").ok()?;
+    let timescale = |compress_after_days| Target::Timescale { chunk_days: 90, compress_after_days };
+    Some(match layout.as_str() {
+        "" | "plain" => return None,
+        "partitioned" => Target::Partitions(Partitions::Hash(4)),
+        "years" => Target::Partitions(Partitions::Years),
+        "timescale" => timescale(None),
+        "compressed" => timescale(Some(30)),
+        other => panic!("BARKEEP_TEST_POSTGRES_LAYOUT is '{other}'"),
+    })
 }
 
 /// A command run by a user who may run PostgreSQL: root may not, so then it is the user `postgres`.

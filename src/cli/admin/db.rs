@@ -1,8 +1,8 @@
 //! `barkeep db`: the database itself: checked, measured, copied, pruned, compacted.
 
+mod convert;
 mod findings;
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -14,17 +14,19 @@ use crate::globals::{Globals, Session, block_on};
 use crate::output::{note, print, print_json};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::{bytes, count, plural, table};
+use barkeep_layout::described;
 use barkeep_service::retention;
-use barkeep_store::upkeep::{DatabaseInfo, Upkeep};
+use barkeep_store::upkeep::Upkeep;
 use barkeep_store::{Dialect, StoreError};
 
-/// Check, measure, copy, prune and compact the database
+/// Check, measure, copy, prune, compact and convert the database
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep db check
   barkeep db check --repair
   barkeep db backup /backups/barkeep-2024-05-31.db
-  barkeep db info --json")]
+  barkeep db info --json
+  barkeep db convert --partitions 8 --dry-run")]
 pub struct DbArgs {
     #[command(subcommand)]
     pub command: DbCommand,
@@ -65,6 +67,11 @@ pub enum DbCommand {
     ///
     /// SQLite needs free space of twice the database and lets nobody write meanwhile.
     Vacuum,
+    /// Convert bars and features into partitions or hypertables, or back (PostgreSQL; see docs/scaling.md)
+    ///
+    /// The service must be stopped, and the server needs free space for a second copy of both tables. One transaction: whatever
+    /// ends it leaves everything as it was. All rows are counted and summed before and after.
+    Convert(convert::ConvertArgs),
 }
 
 pub(crate) fn run(args: &DbArgs, globals: &Globals) -> Result<(), CliError> {
@@ -76,13 +83,14 @@ pub(crate) fn run(args: &DbArgs, globals: &Globals) -> Result<(), CliError> {
             DbCommand::Backup { file } => backup(&session, file).await,
             DbCommand::Prune => prune(&session).await,
             DbCommand::Vacuum => vacuum(&session).await,
+            DbCommand::Convert(args) => convert::run(&session, args).await,
         }
     })
 }
 
 async fn info(session: &Session) -> Result<(), CliError> {
     let mut upkeep = open_upkeep(session, false).await?;
-    let info = upkeep.info(SystemClock.now()).await;
+    let info = barkeep_layout::info(&mut upkeep, SystemClock.now()).await;
     upkeep.close().await;
     let info = info?;
     if session.json {
@@ -90,29 +98,6 @@ async fn info(session: &Session) -> Result<(), CliError> {
     } else {
         print(&described(&info, &session.loaded.settings.database.to_string()))
     }
-}
-
-fn described(info: &DatabaseInfo, database: &str) -> String {
-    let mut out = format!("database  {database}\nschema    {}\nsize      {}", info.schema, size(info.total_bytes));
-    // Writing to a String cannot fail.
-    if info.log_bytes > 0 {
-        let _ = write!(out, " and {} in the write-ahead log", size(info.log_bytes));
-    }
-    if let Some(unused) = info.unused_bytes.filter(|unused| *unused > 0) {
-        let _ = write!(out, ", {} of it unused (`barkeep db vacuum` gives it back)", size(unused));
-    }
-    let (day, month) = (count(info.bars_last_day), count(info.bars_last_30_days));
-    let _ = write!(out, "\ngrowth    {day} bars in the last day, {month} in the last 30 days\n\n");
-    let told = info.tables.iter().any(|t| t.bytes.is_some());
-    let rows: Vec<[String; 3]> =
-        info.tables.iter().map(|t| [t.name.clone(), count(t.rows), t.bytes.map_or_else(String::new, size)]).collect();
-    if told {
-        out.push_str(&table(["TABLE", "ROWS", "SIZE"], &rows));
-    } else {
-        let rows: Vec<[String; 2]> = rows.into_iter().map(|[name, rows, _]| [name, rows]).collect();
-        out.push_str(&table(["TABLE", "ROWS"], &rows));
-    }
-    out
 }
 
 fn size(n: u64) -> String {

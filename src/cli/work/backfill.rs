@@ -24,7 +24,7 @@ use barkeep_market::Symbol;
 use barkeep_pipeline::Backfill;
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::RunError;
-use barkeep_pipeline::backfill::close_open;
+use barkeep_pipeline::backfill::close_own;
 use barkeep_pipeline::events::{Listener, Silent};
 use barkeep_pipeline::names::Known;
 use barkeep_pipeline::open::OpenError;
@@ -155,7 +155,7 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: Option<SecretStri
     if let Err(e @ (RunError::CancelledInLine | RunError::KeyRefused(_) | RunError::Selection(_))) = &outcome {
         let status = if cancel.is_cancelled() { ExecutionStatus::Cancelled } else { ExecutionStatus::Failed };
         let now = engine.clock.now();
-        close_open(engine.store.as_ref(), backfill.execution_id, status, &e.to_string(), now).await?;
+        close_own(engine.store.as_ref(), backfill.execution_id, status, &e.to_string(), now).await?;
     }
     signals.abort();
     progress.clear();

@@ -2,8 +2,11 @@
 //!
 //! Every run closes them before it begins. One whose process may still live, on this host or another, is left alone.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
+use crate::EngineContext;
 use barkeep_market::Ts;
 use barkeep_store::{ExecutionRow, ExecutionStatus, Store, StoreError};
 
@@ -27,6 +30,40 @@ pub async fn close_open(
         ..row
     };
     store.put_execution(&closed).await
+}
+
+/// Ends an execution of this process that the database has failed, if it answers by now; the error says so when it does not.
+pub(super) async fn close_failed(engine: &EngineContext, id: Uuid, error: StoreError) -> StoreError {
+    /// It was waited for already.
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let (store, why) = (engine.store.as_ref(), error.to_string());
+    let closed = close_own(store, id, ExecutionStatus::Failed, &why, engine.clock.now());
+    match tokio::time::timeout(PATIENCE, closed).await {
+        Ok(Ok(())) => error,
+        failed => {
+            tracing::warn!(execution = %id, ?failed, "an execution could not be closed");
+            error.and(&format!(
+                "execution {id} could not be closed and counts as running until another run finds this process gone"
+            ))
+        }
+    }
+}
+
+/// [`close_open`], unless another process has taken it over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn close_own(
+    store: &dyn Store,
+    id: Uuid,
+    status: ExecutionStatus,
+    why: &str,
+    now: Ts,
+) -> Result<(), StoreError> {
+    match store.execution(id).await? {
+        Some(row) if row.owner == store.mark() => close_open(store, id, status, why, now).await,
+        _ => Ok(()),
+    }
 }
 
 /// Executions whose process is gone are no longer running. Returns them as they were closed. Those that are `kept` are

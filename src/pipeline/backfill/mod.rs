@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use self::dead::{close_dead_executions, close_open};
+pub use self::dead::{close_dead_executions, close_open, close_own};
 use self::planning::estimated_seconds;
 pub use self::refetch::RESTATED;
 use self::split_watch::SplitWatch;
@@ -87,6 +87,8 @@ pub enum RunError {
     Store(#[from] StoreError),
 }
 
+const TAKEN_OVER: &str = "another execution has taken over the series, after this process sent no heartbeat for 30 s; nothing more was requested";
+
 impl Backfill {
     /// A run of everything that is missing.
     #[must_use]
@@ -135,13 +137,18 @@ impl Backfill {
     ) -> Result<Summary, RunError> {
         let shared = engine;
         let claim = shared.claims.open(&shared.store, self.execution_id);
-        let outcome = self.run_claimed(shared, &claim, progress, cancel).await;
-        match &outcome {
-            // It is not waited for once more.
-            Err(RunError::Store(_)) => drop(claim),
-            _ => claim.release().await,
+        match self.run_claimed(shared, &claim, progress, cancel).await {
+            Err(RunError::Store(error)) => {
+                let error = dead::close_failed(shared, self.execution_id, error).await;
+                // It is not waited for once more.
+                drop(claim);
+                Err(RunError::Store(error))
+            }
+            outcome => {
+                claim.release().await;
+                outcome
+            }
         }
-        outcome
     }
 
     async fn run_claimed(
@@ -154,12 +161,24 @@ impl Backfill {
         let before = shared.store.execution(self.execution_id).await?;
         let (engine, context) = self.take_turn(shared, claim, before.as_ref(), &progress, &cancel).await?;
         let engine = &engine;
-        let (run, writer) = Run::open(self, engine, context, before.as_ref(), progress, &cancel);
-        if before.is_some() {
+        // Whoever takes the series over ends it at once.
+        let stop = cancel.child_token();
+        let (run, writer) = Run::open(self, engine, context, before.as_ref(), progress, &stop);
+        if let Some(before) = &before {
             // Whoever looks at the order sees that its turn has come.
-            engine.store.put_execution(&run.execution).await?;
+            engine.store.take_execution(&run.execution, &before.owner).await?;
         }
-        let outcome = run.rounds().await;
+        let outcome = {
+            let mut rounds = std::pin::pin!(run.rounds());
+            tokio::select! {
+                outcome = &mut rounds => outcome,
+                () = claim.lost().cancelled() => {
+                    stop.cancel();
+                    let _ = rounds.await;
+                    Err(RunError::Store(StoreError::Refused(TAKEN_OVER.to_owned())))
+                }
+            }
+        };
         let summary = if outcome.is_ok() && cancel.is_cancelled() && run.left_nothing() {
             Err(RunError::CancelledInLine)
         } else {

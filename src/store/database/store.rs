@@ -297,7 +297,11 @@ impl Store for Database {
     }
 
     async fn put_execution(&self, row: &ExecutionRow) -> Result<()> {
-        self.write_leading(executions::Put(row.clone()), None).await
+        self.write_leading(executions::Put(row.clone(), None), None).await
+    }
+
+    async fn take_execution(&self, row: &ExecutionRow, from: &str) -> Result<()> {
+        self.write_leading(executions::Put(row.clone(), Some(from.to_owned())), None).await
     }
 
     async fn executions(&self, limit: usize) -> Result<Vec<ExecutionRow>> {
@@ -316,7 +320,7 @@ impl Store for Database {
         self.write(claims::Claim(claim.clone())).await
     }
 
-    async fn renew_claims(&self, executions: &[Uuid]) -> Result<()> {
+    async fn renew_claims(&self, executions: &[Uuid]) -> Result<Vec<Uuid>> {
         self.write(claims::Renew(executions.to_vec(), self.mark())).await
     }
 

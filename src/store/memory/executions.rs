@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
+use crate::tables::executions::taken_over;
 use crate::{
     ExecutionRow, ExecutionStatus, KeptClaim, Result, SeriesClaim, SeriesClaiming, SeriesRunState, SeriesStatus,
     StoreError, claims,
@@ -26,11 +27,15 @@ struct Execution {
 }
 
 impl Executions {
-    pub(super) fn put(&mut self, row: &ExecutionRow) {
+    pub(super) fn put(&mut self, row: &ExecutionRow, from: &str) -> Result<()> {
+        if self.by_id.get(&row.execution_id).is_some_and(|e| e.row.owner != row.owner && e.row.owner != from) {
+            return Err(taken_over(row));
+        }
         self.by_id
             .entry(row.execution_id)
             .and_modify(|e| e.row = row.clone())
             .or_insert_with(|| Execution { row: row.clone(), statuses: BTreeMap::new() });
+        Ok(())
     }
 
     pub(super) fn claim(&mut self, wanted: &SeriesClaim) -> SeriesClaiming {

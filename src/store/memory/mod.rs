@@ -269,8 +269,11 @@ impl Store for Memory {
     }
 
     async fn put_execution(&self, row: &ExecutionRow) -> Result<()> {
-        self.open()?.executions.put(row);
-        Ok(())
+        self.take_execution(row, &row.owner).await
+    }
+
+    async fn take_execution(&self, row: &ExecutionRow, from: &str) -> Result<()> {
+        self.open()?.executions.put(row, from)
     }
 
     async fn executions(&self, limit: usize) -> Result<Vec<ExecutionRow>> {
@@ -293,9 +296,9 @@ impl Store for Memory {
         Ok(self.open()?.executions.claim(claim))
     }
 
-    async fn renew_claims(&self, _executions: &[Uuid]) -> Result<()> {
+    async fn renew_claims(&self, _executions: &[Uuid]) -> Result<Vec<Uuid>> {
         // Nobody else can see them, and they end with their process.
-        self.open().map(drop)
+        self.open().map(|_| Vec::new())
     }
 
     async fn release_claim(&self, execution: Uuid) -> Result<()> {

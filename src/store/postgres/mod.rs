@@ -281,12 +281,30 @@ async fn migrate(conn: &mut PgConnection, server: &Server) -> Result<()> {
         migrated => migrated?,
     }
     can_write(conn).await?;
+    answered(conn.execute(MORE_YEARS)).await?;
     let mut conn = Conn::Postgres(conn, server.statements);
     conn.command(BEGIN_READING).await?;
     let looked = migration::look(&mut conn).await;
     conn.command(ROLLBACK).await?;
     looked
 }
+
+/// Partitions by year for the years to come, where bars and features are partitioned so. What has none lies in the partition
+/// for the rest, so a role that may make no tables, or a lock of somebody else's, is no reason to stop.
+const MORE_YEARS: &str = "DO $$
+DECLARE large regclass; name text; year int := extract(year FROM now() AT TIME ZONE 'UTC');
+BEGIN
+    FOR large, name IN SELECT c.oid, c.relname FROM pg_class AS c JOIN pg_partitioned_table AS p ON p.partrelid = c.oid
+        WHERE c.oid IN ('bars'::regclass, 'features'::regclass) AND p.partstrat = 'r'
+    LOOP
+        FOR y IN year .. year + 5 LOOP
+            CONTINUE WHEN to_regclass(format('%I', name || '_' || y)) IS NOT NULL;
+            EXECUTE format('CREATE TABLE %I PARTITION OF %s FOR VALUES FROM (%L) TO (%L)', name || '_' || y, large,
+                y || '-01-01 00:00:00+00', y + 1 || '-01-01 00:00:00+00');
+        END LOOP;
+    END LOOP;
+EXCEPTION WHEN OTHERS THEN RAISE WARNING 'no partition for the years to come: %', SQLERRM;
+END $$";
 
 /// Fails where no row can be written, a standby or a role that may only read: said at once, it need not be waited for.
 async fn can_write(conn: &mut PgConnection) -> Result<()> {

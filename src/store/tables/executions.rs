@@ -38,6 +38,7 @@ macro_rules! replace_status {
 }
 
 statements! {
+    /// $20: whose it may be besides the owner's.
     PUT = Sql::same(concat!("INSERT INTO scheduler_execution_log (", execution!(), ")
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
          ON CONFLICT (execution_id) DO UPDATE SET trigger_kind = excluded.trigger_kind, mode = excluded.mode,
@@ -47,7 +48,8 @@ statements! {
              total_records_processed = excluded.total_records_processed, requests = excluded.requests,
              rate_limited = excluded.rate_limited, retries = excluded.retries, status = excluded.status,
              error_message = excluded.error_message, owner = excluded.owner, selection = excluded.selection,
-             late_bars = excluded.late_bars, changed_bars = excluded.changed_bars"));
+             late_bars = excluded.late_bars, changed_bars = excluded.changed_bars
+         WHERE scheduler_execution_log.owner IN (excluded.owner, $20)"));
     NEWEST = Sql::same(concat!("SELECT ", execution!(),
         " FROM scheduler_execution_log ORDER BY started_at DESC, execution_id LIMIT $1"));
     RUNNING = Sql::same(concat!("SELECT ", execution!(),
@@ -169,8 +171,13 @@ pub(crate) async fn recent_statuses(
     each(conn, RECENT_STATUSES, &[symbol, timeframe, limit(count)], read_status).await
 }
 
-/// [`crate::Store::put_execution`].
-pub(crate) struct Put(pub(crate) ExecutionRow);
+/// What a process hears that is not the owner any more.
+pub(crate) fn taken_over(row: &ExecutionRow) -> StoreError {
+    StoreError::Refused(format!("execution {} was taken over by another process", row.execution_id))
+}
+
+/// [`crate::Store::put_execution`], or [`crate::Store::take_execution`] from this owner.
+pub(crate) struct Put(pub(crate) ExecutionRow, pub(crate) Option<String>);
 
 #[async_trait]
 impl Work for Put {
@@ -198,8 +205,12 @@ impl Work for Put {
             &e.selection,
             e.late_bars,
             e.changed_bars,
+            self.1.as_ref().unwrap_or(&e.owner),
         ];
-        conn.run(PUT, &row).await.map(drop)
+        if conn.run(PUT, &row).await? == 0 {
+            return Err(taken_over(e));
+        }
+        Ok(())
     }
 }
 

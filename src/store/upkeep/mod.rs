@@ -2,7 +2,6 @@
 //! limit, because each of these reads the whole database.
 
 pub(crate) mod check;
-mod info;
 pub(crate) mod repair;
 pub(crate) mod retention;
 
@@ -12,15 +11,21 @@ use sqlx::AssertSqlSafe;
 use sqlx::Executor as _;
 use sqlx::Row as _;
 
-use crate::conn::{Conn, Dialect};
+use crate::conn::{Conn, Dialect, Sql};
+use crate::field::column;
 use crate::open::{Target, parse};
 use crate::postgres::Starting;
+use crate::tables::fleet::workers;
 use crate::writer::Owned;
-use crate::{Result, StoreError, fault, migration, postgres, sqlite};
+use crate::{Result, StoreError, Worker, fault, migration, postgres, sqlite};
 use barkeep_base::text::printable;
 
 pub use check::{Finding, Invariant};
-pub use info::{DatabaseInfo, TableInfo};
+
+const SIZE: Sql = Sql::two(
+    "SELECT p.page_count * s.page_size FROM pragma_page_count AS p, pragma_page_size AS s",
+    "SELECT pg_database_size(current_database())",
+);
 
 /// A database that exists.
 pub struct Upkeep {
@@ -135,7 +140,31 @@ impl Upkeep {
         }
     }
 
-    fn conn(&mut self) -> Conn<'_> {
+    /// Bytes that the database takes.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn size(&mut self) -> Result<u64> {
+        let rows = self.conn().rows(SIZE, &[]).await?;
+        Ok(column::<i64>(&rows)?.first().copied().unwrap_or_default().unsigned_abs())
+    }
+
+    /// The living processes that work on the database.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn workers(&mut self) -> Result<Vec<Worker>> {
+        workers::living(&mut self.conn()).await
+    }
+
+    /// SQLite's write-ahead log that is not folded into the file yet, in bytes.
+    #[must_use]
+    pub fn log_bytes(&self) -> u64 {
+        self.file.as_deref().and_then(|file| std::fs::metadata(sqlite::log_of(file)).ok()).map_or(0, |meta| meta.len())
+    }
+
+    /// The connection, for what has no method here.
+    pub fn conn(&mut self) -> Conn<'_> {
         self.conn.conn()
     }
 }

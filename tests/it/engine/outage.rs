@@ -11,6 +11,7 @@ use tokio::process::Child;
 
 use crate::support::api::Served;
 use crate::support::bench::{Bench, Database, configure, summary_of, until_logged};
+use crate::support::databases::on_both;
 use crate::support::postgres::Cluster;
 
 const ARGS: [&str; 9] =
@@ -48,6 +49,56 @@ fn assert_database_error(output: &Output, says: &str) {
     assert!(errors[0].contains(says), "'{says}' is not in: {text}");
     assert!(!text.contains("panicked") && !text.contains("key-of-the-tests"), "{text}");
 }
+
+/// What a person with a shell does to the database.
+async fn by_hand(bench: &Bench, sqlite: &'static str, postgres: &'static str) {
+    match &bench.database {
+        Database::Sqlite(path) => {
+            let url = format!("sqlite:{}", path.display());
+            drop(sqlx::SqliteConnection::connect(&url).await.unwrap().execute(sqlite).await.unwrap());
+        }
+        Database::Postgres(url) => {
+            drop(sqlx::PgConnection::connect(url).await.unwrap().execute(postgres).await.unwrap());
+        }
+    }
+}
+
+/// What the database refuses ends the run, and its row says so: the database answers after all.
+async fn what_is_refused_half_way_is_closed(bench: Bench) {
+    let child = bench.spawn(&[&["backfill", "--json"], &ARGS[..]].concat());
+    bench.until_asked(12).await;
+    by_hand(
+        &bench,
+        "CREATE TRIGGER refuse BEFORE INSERT ON coverage BEGIN SELECT RAISE(ABORT, 'nothing more today'); END",
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'nothing more today'; END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON coverage FOR EACH ROW EXECUTE FUNCTION refuse()",
+    )
+    .await;
+    assert_database_error(&child.wait_with_output().await.unwrap(), "nothing more today");
+    let closed = "SELECT count(*) FROM scheduler_execution_log WHERE status = 'failed' AND completed_at IS NOT NULL
+                  AND error_message LIKE '%nothing more today%'";
+    assert_eq!((bench.count(closed).await, bench.count(RUNNING).await), (1, 0));
+}
+on_both!(what_is_refused_half_way_is_closed, slow_vendor());
+
+const RUNNING: &str = "SELECT count(*) FROM scheduler_execution_log WHERE status = 'running'";
+
+/// The vendor would answer in ten minutes; that the series are another's is known at the next sign of life.
+async fn lost_series_end_the_run_at_once(bench: Bench) {
+    barkeep::store::open(&bench.database.url(), false).await.unwrap().close().await;
+    let child = bench.spawn(&[&["backfill", "--json"], &ARGS[..]].concat());
+    let begun = Instant::now();
+    while bench.count("SELECT count(*) FROM series_claims WHERE granted").await == 0 {
+        assert!(begun.elapsed() < Duration::from_mins(1), "nothing is claimed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    by_hand(&bench, "DELETE FROM series_claims", "DELETE FROM series_claims").await;
+    let taken = Instant::now();
+    assert_database_error(&child.wait_with_output().await.unwrap(), "has taken over the series");
+    assert!(taken.elapsed() < Duration::from_secs(20), "after {:?}", taken.elapsed());
+    assert_eq!(bench.count(RUNNING).await, 0);
+}
+on_both!(lost_series_end_the_run_at_once, SimConfig { latency: Duration::from_mins(10), ..SimConfig::default() });
 
 async fn on_own_server(config: SimConfig) -> (Cluster, Bench) {
     let cluster = tokio::task::block_in_place(Cluster::throw_away);

@@ -41,8 +41,11 @@ pub(super) async fn check(session: &Session, thorough: bool, repair: bool) -> Re
         upkeep.close().await;
         repaired_rows = outcome?;
     }
-    let findings: Vec<Found> =
-        find(session, thorough).await?.into_iter().map(|finding| Found { mend: mend(&finding), finding }).collect();
+    let findings: Vec<Found> = find(session, thorough)
+        .await?
+        .into_iter()
+        .map(|finding| Found { mend: soundness::mend(&finding), finding })
+        .collect();
     let database = session.loaded.settings.database.to_string();
     let report = Report { database, ok: findings.is_empty(), repaired_rows, findings };
     if session.json {
@@ -83,32 +86,6 @@ async fn find(session: &Session, thorough: bool) -> Result<Vec<Finding>, CliErro
     // The same damage may have been met more than once.
     all.dedup();
     Ok(all)
-}
-
-/// The command that mends it.
-fn mend(finding: &Finding) -> String {
-    let fetch = |more: &str| {
-        let (Some(symbol), Some(timeframe)) = (&finding.symbol, finding.timeframe) else {
-            return "barkeep backfill --all".to_owned();
-        };
-        let date = |at: Ts| at.to_utc().date_naive().to_string();
-        let from = finding.first.map(|at| format!(" --from {}", date(at))).unwrap_or_default();
-        let to = finding.last.map(|at| format!(" --to {}", date(at))).unwrap_or_default();
-        format!("barkeep backfill {symbol} --timeframes {timeframe}{from}{to}{more}")
-    };
-    match finding.invariant {
-        Invariant::Pages => "stop barkeep and restore a backup".to_owned(),
-        Invariant::Counts
-        | Invariant::BarsHaveFeatures
-        | Invariant::CoverageIsOrdered
-        | Invariant::NoOrphans
-        | Invariant::Freshness => "barkeep db check --repair".to_owned(),
-        Invariant::FeaturesHaveBars | Invariant::BarsArePossible | Invariant::BarsOnGrid => {
-            format!("barkeep db check --repair, then {}", fetch(""))
-        }
-        Invariant::BarsAreCovered => fetch(""),
-        Invariant::Sessions => fetch(" --refetch"),
-    }
 }
 
 fn text(report: &Report) -> String {

@@ -140,13 +140,16 @@ pub(crate) struct Renew(pub(crate) Vec<Uuid>, pub(crate) String);
 
 #[async_trait]
 impl Work for Renew {
-    type Output = ();
+    type Output = Vec<Uuid>;
 
-    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<Vec<Uuid>> {
+        let mut gone = Vec::new();
         for id in &self.0 {
-            conn.run(RENEW, &values![*id, &self.1]).await?;
+            if conn.run(RENEW, &values![*id, &self.1]).await? == 0 {
+                gone.push(*id);
+            }
         }
-        Ok(())
+        Ok(gone)
     }
 }
 
