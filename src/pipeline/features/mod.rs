@@ -39,7 +39,7 @@ pub struct FeatureRunner {
     pub statuses: Arc<Mutex<SeriesStatuses>>,
     pub progress: Arc<RunProgress>,
     pub execution: Uuid,
-    pub targets: Vec<Target>,
+    pub targets: Arc<Vec<Target>>,
     pub cancel: CancellationToken,
     /// Requests of this round that have not ended, by family.
     pub waiting: Mutex<BTreeMap<(Symbol, Family), usize>>,
