@@ -18,7 +18,6 @@ pub mod open;
 pub mod planning_inputs;
 pub mod quarantine;
 pub mod review;
-pub mod series_statuses;
 pub mod splits;
 
 use std::collections::BTreeMap;

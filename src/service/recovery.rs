@@ -56,8 +56,8 @@ impl Service {
         let patience = millis(policy.scheduler_recovery.catch_up_after);
         let long_down = last_activity.is_some_and(|t| now - t > patience);
         let trigger = if long_down { Trigger::CatchUp } else { Trigger::Schedule };
-        if long_down {
-            tracing::warn!(since = ?last_activity, "catching up after a long downtime");
+        if let Some(since) = last_activity.filter(|_| long_down) {
+            tracing::warn!(%since, "catching up after a long downtime");
         }
         let is_paused = self.engine.gate.paused().is_some();
         for criticality in policy.scheduler_recovery.catch_up_order.iter().copied() {

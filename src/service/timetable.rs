@@ -19,7 +19,11 @@ impl Service {
         if self.failed.is_some() || self.engine.gate.paused().is_some() {
             for tick in due {
                 if !self.missed.contains(&tick) {
-                    tracing::info!(?tick, "not started now: the engine is paused or failed");
+                    let what = match tick {
+                        Due::Tier(criticality) => criticality.name(),
+                        Due::Sweep => "daily full check",
+                    };
+                    tracing::info!(what, "not started now: the engine is paused or failed");
                     self.missed.push(tick);
                 }
             }

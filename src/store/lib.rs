@@ -338,7 +338,7 @@ pub trait Store: Send + Sync {
     async fn release_claim(&self, execution: Uuid) -> Result<()>;
 
     /// Inserts or updates status rows by (execution, symbol, timeframe).
-    async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()>;
+    async fn put_series_statuses(&self, rows: Vec<SeriesStatus>) -> Result<()>;
 
     async fn series_statuses(&self, execution: Uuid) -> Result<Vec<SeriesStatus>>;
 

@@ -246,7 +246,7 @@ pub async fn the_newest_finished_status_of_each_series(db: &Db) {
         vec![status(&runs[3], "AAA", M5, InProgress), status(&runs[3], "BBB", D1, Pending)],
     ];
     for rows in &statuses {
-        store.put_series_statuses(rows).await.unwrap();
+        store.put_series_statuses(rows.clone()).await.unwrap();
     }
     let newest = store.latest_statuses(Ts(0)).await.unwrap();
     assert_eq!(newest, [statuses[1][0].clone(), statuses[0][1].clone(), statuses[2][0].clone()]);

@@ -33,7 +33,7 @@ pub async fn executions_and_statuses(db: &Db) {
         status(2, "MSFT", Timeframe::M5, SeriesRunState::InProgress),
         status(2, "AAPL", Timeframe::M5, SeriesRunState::Failed),
     ];
-    store.put_series_statuses(&rows).await.unwrap();
+    store.put_series_statuses(rows.to_vec()).await.unwrap();
     let done = status(2, "MSFT", Timeframe::D1, SeriesRunState::Completed);
     let page = PageCommit { statuses: vec![done.clone()], ..PageCommit::default() };
     assert_eq!(store.commit_page(page).await.unwrap(), []);

@@ -51,7 +51,7 @@ pub async fn old_rows_go_and_totals_stay(db: &Db) {
         row.completed_at = (state == ExecutionStatus::Completed).then_some(Ts(T0 + id as i64));
         store.put_execution(&row).await.unwrap();
         let all = Timeframe::ALL.map(|tf| status(id, "AAPL", tf, SeriesRunState::Completed));
-        store.put_series_statuses(&all).await.unwrap();
+        store.put_series_statuses(all.to_vec()).await.unwrap();
     }
     pieces(Log::Executions).await;
     let mut left: Vec<u128> = store.executions(9).await.unwrap().iter().map(|row| row.execution_id.as_u128()).collect();

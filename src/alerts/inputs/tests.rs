@@ -108,7 +108,7 @@ impl Bench {
             completed_at: is_over.then(|| now() - ago + MINUTE),
             duration_seconds: None,
         };
-        self.store.put_series_statuses(&[status]).await.unwrap();
+        self.store.put_series_statuses(vec![status]).await.unwrap();
     }
 
     /// What is raised by somebody who has watched for so long.

@@ -197,10 +197,13 @@ impl Explanation {
             return Some(format!("Silence{part} is not judged yet: {have} of {FEWEST_SESSIONS} sessions are known."));
         }
         let unnoticed = u64::from(habit.longest_silence.max(1)) * 2;
+        let longest = match habit.longest_silence {
+            0 => "none was ever missing".to_owned(),
+            bars => format!("the longest lasted {}", plural(bars, &bar)),
+        };
         Some(format!(
-            "Silence{part} is judged by {}: the longest lasted {}, so a hole of up to {} would not be noticed.",
+            "Silence{part} is judged by {}: {longest}, so a hole of up to {} would not be noticed.",
             plural(habit.sessions, "session"),
-            plural(habit.longest_silence, &bar),
             plural(unnoticed, &bar)
         ))
     }

@@ -17,6 +17,7 @@ use crate::index::coverage::SeriesKey;
 use crate::select::{SelectError, Target};
 use crate::summary::{self, CountedSeries, Doubts, PlanBegins, Restated, Summary};
 use barkeep_market::{Criticality, Symbol, Ts};
+use barkeep_progress::series_statuses::AT_ONCE;
 use barkeep_store::{ExecutionRow, ExecutionStatus, SeriesRow};
 
 /// What was found besides the bars.
@@ -64,13 +65,16 @@ impl Run<'_> {
         let cancelled = cancel.is_cancelled();
         let reasons: BTreeMap<SeriesKey, String> =
             unfinished.iter().map(|(key, (gaps, reason))| (key.clone(), describe(*gaps, reason))).collect();
-        let statuses = self.statuses().close(&reasons, now);
-        engine.store.put_series_statuses(&statuses).await?;
+        for some in self.context.targets.chunks(AT_ONCE) {
+            let rows = self.statuses().closed(some, &reasons, now);
+            engine.store.put_series_statuses(rows).await?;
+        }
 
         let status = self.status(&outcome, cancelled, &unfinished);
         let plan_starts = self.plan_begins()?;
         let found = Found { doubts, restated, plan_starts };
-        let summary = Summary { notes: told.notes, ..self.summary(status, statuses.len(), &unfinished, found, now) };
+        let summary =
+            Summary { notes: told.notes, ..self.summary(status, self.statuses().requested(), &unfinished, found, now) };
         engine.store.put_execution(&self.closed(&summary, &outcome, &unfinished, now)).await?;
         outcome.map(|()| summary)
     }

@@ -45,10 +45,10 @@ use crate::claim::Claim;
 use crate::events::{Event, Listener};
 use crate::index::coverage::CoverageIndex;
 use crate::progress::{RunInfo, RunProgress};
-use crate::series_statuses::SeriesStatuses;
 use barkeep_config::Mode;
 use barkeep_market::{Family, Symbol};
 use barkeep_plan::Plan;
+use barkeep_progress::series_statuses::SeriesStatuses;
 use barkeep_store::{ExecutionRow, StoreError, Trigger};
 use barkeep_vendor::Fault;
 

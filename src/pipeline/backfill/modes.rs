@@ -122,7 +122,8 @@ impl Run<'_> {
         }
         if item.recheck {
             // What is stored stays as it is; the hole is asked about again by a later run.
-            tracing::info!(symbols = ?item.symbols, error = %fault, "cannot request a hole again");
+            let symbols: Vec<&str> = item.symbols.iter().map(Symbol::as_str).collect();
+            tracing::info!(symbols = symbols.join(" "), error = %fault, "cannot request a hole again");
             self.fetcher.progress.on_event(Event::Finished { item: number });
             return None;
         }

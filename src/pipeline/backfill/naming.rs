@@ -50,7 +50,7 @@ impl Run<'_> {
         let (rows, series) = (engine.store.symbols().await?, engine.store.series().await?);
         let stored = spans(&series);
         let mut doubtful = Vec::new();
-        for target in &self.context.targets {
+        for target in self.context.targets.iter() {
             let Ok(k) = rows.binary_search_by(|row| row.symbol.cmp(&target.row.symbol)) else { continue };
             let Some(row) = rows.get(k) else { continue };
             let stored = stored.get(&row.symbol).copied().unwrap_or_default();

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::survey::PlanningContext;
 use super::{Backfill, Run};
@@ -19,10 +18,9 @@ use crate::fetch::{Fetcher, FlatSource, Verification};
 use crate::index::registry::SeriesRegistry;
 use crate::ingest::{Ingest, IngestContext};
 use crate::progress::RunProgress;
-use crate::select::Target;
-use crate::series_statuses::SeriesStatuses;
 use barkeep_market::Ts;
-use barkeep_store::{ExecutionRow, ExecutionStatus, RequestPurpose, SeriesRunState, SeriesStatus, Trigger};
+use barkeep_progress::series_statuses::SeriesStatuses;
+use barkeep_store::{ExecutionRow, ExecutionStatus, RequestPurpose, Trigger};
 
 impl<'a> Run<'a> {
     /// A run that has not requested anything. The writer ends when the run is dropped and its queue is empty.
@@ -34,15 +32,10 @@ impl<'a> Run<'a> {
         progress: Arc<RunProgress>,
         cancel: &CancellationToken,
     ) -> (Self, JoinHandle<()>) {
-        let pending = pending(&context.targets, backfill.execution_id);
         let execution = row(backfill, &context, before, engine.store.mark());
-        let statuses = Arc::new(Mutex::new(SeriesStatuses::new(&pending)));
-        let registry = Arc::new(SeriesRegistry::new(
-            Arc::clone(&engine.store),
-            context.targets.clone(),
-            execution.clone(),
-            pending,
-        ));
+        let statuses = Arc::new(Mutex::new(SeriesStatuses::new(backfill.execution_id, Arc::clone(&context.targets))));
+        let registry =
+            Arc::new(SeriesRegistry::new(Arc::clone(&engine.store), Arc::clone(&context.targets), execution.clone()));
         let (ingest, writer) = Ingest::start(IngestContext {
             store: Arc::clone(&engine.store),
             calendar: Arc::clone(&engine.calendar),
@@ -58,7 +51,7 @@ impl<'a> Run<'a> {
             statuses: Arc::clone(&statuses),
             progress: Arc::clone(&progress),
             execution: backfill.execution_id,
-            targets: context.targets.clone(),
+            targets: Arc::clone(&context.targets),
             cancel: stop.clone(),
             waiting: Mutex::default(),
             places: Semaphore::new(PLACES),
@@ -129,23 +122,4 @@ pub(super) fn queued(backfill: &Backfill, now: Ts, symbols: usize, owner: String
         late_bars: 0,
         changed_bars: 0,
     }
-}
-
-/// The requested series, none of them begun.
-fn pending(targets: &[Target], execution_id: Uuid) -> Vec<SeriesStatus> {
-    let of = |target: &Target, timeframe| SeriesStatus {
-        execution_id,
-        symbol: target.row.symbol.clone(),
-        asset_class: target.row.asset_class,
-        timeframe,
-        status: SeriesRunState::Pending,
-        records_processed: 0,
-        records_inserted: 0,
-        features_computed: 0,
-        error_message: None,
-        started_at: None,
-        completed_at: None,
-        duration_seconds: None,
-    };
-    targets.iter().flat_map(|target| target.requested.iter().map(move |tf| of(target, *tf))).collect()
 }

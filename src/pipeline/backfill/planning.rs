@@ -45,7 +45,7 @@ impl Backfill {
         } else {
             plan_start::known(engine.store.as_ref(), now).await?
         };
-        Ok(PlanningContext { now, targets, coverage, delays, beginnings, plan_starts })
+        Ok(PlanningContext { now, targets: Arc::new(targets), coverage, delays, beginnings, plan_starts })
     }
 
     /// What a run would request now. Whoever drops this future no longer wants it, and its planning ends.

@@ -68,7 +68,7 @@ impl Run<'_> {
             Some(families.collect::<Vec<_>>())
         };
         let mut watched = Vec::new();
-        for target in &self.context.targets {
+        for target in self.context.targets.iter() {
             for (family, series, range) in of(target).into_iter().flatten() {
                 watched.push(Watched { symbol: &target.row.symbol, series, family, range });
             }

@@ -24,7 +24,7 @@ use barkeep_store::StoreError;
 /// Everything planning needs, read at one moment.
 pub(super) struct PlanningContext {
     pub(super) now: Ts,
-    pub(super) targets: Vec<Target>,
+    pub(super) targets: Arc<Vec<Target>>,
     pub(super) coverage: CoverageIndex,
     pub(super) delays: Delays,
     pub(super) beginnings: Beginnings,
@@ -117,7 +117,7 @@ impl Survey {
         let coverage = self.coverage.as_ref().unwrap_or(&self.context.coverage);
         let mut needs = Needs::new(&engine.calendar, self.newest_only);
         let mut horizons: HashMap<(Source, AssetClass, Timeframe), Horizon> = HashMap::new();
-        for target in &self.context.targets {
+        for target in self.context.targets.iter() {
             wanted(&self.stop)?;
             for state in coverage.families(target) {
                 let range = clipped(wanted_ranges.range(&state, &self.starts)?, &target.row);

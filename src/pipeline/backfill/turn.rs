@@ -1,5 +1,7 @@
 //! A run's turn: it begins once the series it wants are its own.
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
 use super::survey::PlanningContext;
@@ -69,7 +71,7 @@ impl Backfill {
             }
         }
         close_dead_executions(engine.store.as_ref(), context.now, |_| false).await?;
-        let left_out = keep(&mut context.targets, &granted);
+        let left_out = keep(Arc::make_mut(&mut context.targets), &granted);
         progress.leave_out(left_out);
         Ok((engine, context))
     }

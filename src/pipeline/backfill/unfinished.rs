@@ -36,7 +36,7 @@ impl Run<'_> {
             let (mut holes, mut needs) = (Holes::new(calendar), Needs::new(calendar, true));
             let mut horizons: HashMap<(Source, AssetClass, Family), Horizon> = HashMap::new();
             let mut unfinished = Unfinished::new();
-            for target in &context.targets {
+            for target in context.targets.iter() {
                 let states = coverage.proven(target).into_iter().zip(coverage.answered(target));
                 for ((state, believed), before) in states.zip(context.coverage.families(target)) {
                     let mut range = wanted.range(&state, &starts)?;

@@ -24,10 +24,10 @@ use crate::events::{ItemTiming, Listener as _};
 use crate::index::coverage::SeriesKey;
 use crate::index::registry::SeriesRegistry;
 use crate::progress::RunProgress;
-use crate::series_statuses::SeriesStatuses;
 use barkeep_base::timing;
 use barkeep_market::{Family, Symbol, Timeframe};
 use barkeep_plan::Item;
+use barkeep_progress::series_statuses::SeriesStatuses;
 use barkeep_store::{SeriesId, StoreError};
 
 pub use refresh::{Refresh, Refreshed, SeriesRef};
@@ -39,7 +39,7 @@ pub struct FeatureRunner {
     pub statuses: Arc<Mutex<SeriesStatuses>>,
     pub progress: Arc<RunProgress>,
     pub execution: Uuid,
-    pub targets: Vec<Target>,
+    pub targets: Arc<Vec<Target>>,
     pub cancel: CancellationToken,
     /// Requests of this round that have not ended, by family.
     pub waiting: Mutex<BTreeMap<(Symbol, Family), usize>>,

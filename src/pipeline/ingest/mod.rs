@@ -20,9 +20,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::progress::RunProgress;
-use crate::series_statuses::SeriesStatuses;
 use barkeep_base::timing;
 use barkeep_market::Calendar;
+use barkeep_progress::series_statuses::SeriesStatuses;
 use barkeep_store::Store;
 
 /// Pages that may wait to be taken up. Each holds at most 50,000 bars of 80 bytes.

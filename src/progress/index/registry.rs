@@ -9,10 +9,11 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use crate::index::coverage::SeriesKey;
-use barkeep_names::select::Target;
+use crate::series_statuses::{AT_ONCE, all_pending};
 use barkeep_config::Settings;
 use barkeep_market::quality::Thresholds;
 use barkeep_market::{AssetClass, Family, Source, Symbol, Timeframe, split::Split};
+use barkeep_names::select::Target;
 use barkeep_store::{ExecutionRow, SeriesId, SeriesStatus, Store, StoreError, SymbolRow};
 
 /// What ingest needs to know of one family of one symbol.
@@ -33,21 +34,15 @@ pub struct SeriesIds {
 /// Registers once and remembers the keys.
 pub struct SeriesRegistry {
     store: Arc<dyn Store>,
-    targets: Vec<Target>,
+    targets: Arc<Vec<Target>>,
     execution: ExecutionRow,
-    statuses: Vec<SeriesStatus>,
     ids: OnceCell<HashMap<SeriesKey, SeriesId>>,
 }
 
 impl SeriesRegistry {
     #[must_use]
-    pub fn new(
-        store: Arc<dyn Store>,
-        targets: Vec<Target>,
-        execution: ExecutionRow,
-        statuses: Vec<SeriesStatus>,
-    ) -> Self {
-        Self { store, targets, execution, statuses, ids: OnceCell::new() }
+    pub fn new(store: Arc<dyn Store>, targets: Arc<Vec<Target>>, execution: ExecutionRow) -> Self {
+        Self { store, targets, execution, ids: OnceCell::new() }
     }
 
     /// Whether anything has been written.
@@ -68,7 +63,14 @@ impl SeriesRegistry {
                     self.store.put_symbols(&dirty).await?;
                 }
                 self.store.put_execution(&self.execution).await?;
-                self.store.put_series_statuses(&self.statuses).await?;
+                let mut pending = all_pending(self.execution.execution_id, &self.targets);
+                loop {
+                    let some: Vec<SeriesStatus> = pending.by_ref().take(AT_ONCE).collect();
+                    if some.is_empty() {
+                        break;
+                    }
+                    self.store.put_series_statuses(some).await?;
+                }
                 let rows = self.store.series().await?;
                 Ok(rows.into_iter().map(|row| ((row.symbol, row.timeframe), row.id)).collect())
             })

@@ -64,11 +64,13 @@ impl SeriesIndex {
         let places: HashMap<&Symbol, usize> = symbols.iter().enumerate().map(|(k, s)| (&s.symbol, k)).collect();
         let mut end_of_day = [false; 2];
         let mut series = Vec::with_capacity(rows.len());
-        for row in rows {
+        for mut row in rows {
             let Some((place, symbol)) = places.get(&row.symbol).and_then(|k| Some((*k, symbols.get(*k)?))) else {
                 continue;
             };
             let known = evidence.get(&row.id);
+            // One copy of the name for all of them.
+            row.symbol = symbol.symbol.clone();
             let refused = known.and_then(|e| e.refused).is_some_and(|r| r.len() <= LONGEST_REFUSAL_OF_TODAY);
             if let Some(late) = end_of_day.get_mut(market(symbol.asset_class)).filter(|_| symbol.vendor.has_plans()) {
                 *late |= refused;

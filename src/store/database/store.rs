@@ -328,8 +328,8 @@ impl Store for Database {
         self.write(claims::Release(execution, self.mark())).await
     }
 
-    async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()> {
-        self.write_leading(executions::PutStatuses(rows.to_vec()), None).await
+    async fn put_series_statuses(&self, rows: Vec<SeriesStatus>) -> Result<()> {
+        self.write_leading(executions::PutStatuses(rows), None).await
     }
 
     async fn series_statuses(&self, execution: Uuid) -> Result<Vec<SeriesStatus>> {

@@ -306,10 +306,10 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()> {
+    async fn put_series_statuses(&self, rows: Vec<SeriesStatus>) -> Result<()> {
         let mut state = self.open()?;
-        state.executions.check_statuses(rows)?;
-        state.executions.put_statuses(rows);
+        state.executions.check_statuses(&rows)?;
+        state.executions.put_statuses(&rows);
         Ok(())
     }
 

@@ -106,7 +106,19 @@ pub(crate) async fn series(conn: &mut Conn<'_>) -> Result<Vec<SeriesRow>> {
     })
     .await?;
     rows.sort_by(|a, b| (&a.symbol, a.timeframe).cmp(&(&b.symbol, b.timeframe)));
+    share_names(&mut rows);
     Ok(rows)
+}
+
+/// Leaves one copy of each name in memory, of rows that are sorted by it.
+fn share_names(rows: &mut [SeriesRow]) {
+    let mut last: Option<Symbol> = None;
+    for row in rows {
+        match &last {
+            Some(name) if *name == row.symbol => row.symbol = name.clone(),
+            _ => last = Some(row.symbol.clone()),
+        }
+    }
 }
 
 pub(crate) fn untracked(symbol: &Symbol) -> StoreError {

@@ -26,11 +26,13 @@ enum LogColumn {
 pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
     let view = &mut ViewContext::new(model, context, area, buf, hits);
     let lines = model.log_lines();
+    // On a narrow screen what is said matters more than where.
+    let text = if area.width < 100 { area.width.saturating_sub(30).max(10) } else { 10 };
     let columns = [
         Column::new(LogColumn::Time, "", 9, 6),
         Column::new(LogColumn::Level, "", 5, 7),
         Column::new(LogColumn::Source, "", 16, 3).up_to(28),
-        Column::new(LogColumn::Text, "", 10, 9).up_to(400),
+        Column::new(LogColumn::Text, "", text, 9).up_to(400),
     ];
     let title = heading(model);
     let empty = nothing(model);

@@ -53,6 +53,8 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
         (false, _) => Constraint::new(1, 1, 3),
         (true, true) => Constraint::new(4, u16::MAX, 3),
         (true, false) if small => Constraint::new(1, 1, 5),
+        // On a tall screen there is room for both.
+        (true, false) if area.height >= 60 => Constraint::new(4, area.height * 2 / 5, 5),
         (true, false) => Constraint::new(4, 6.max(area.height / 5), 5),
     };
     let runs =
