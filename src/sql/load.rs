@@ -53,6 +53,17 @@ impl Sink<'_> {
         }
     }
 
+    /// A `SMALLINT`.
+    pub fn small(&mut self, v: i16) -> Put {
+        match self {
+            Self::Sqlite(args) => args.add(i64::from(v)),
+            Self::Postgres(e) => {
+                e.small(v);
+                Ok(())
+            }
+        }
+    }
+
     pub fn real(&mut self, v: Option<f64>) -> Put {
         match self {
             Self::Sqlite(args) => args.add(v),

@@ -13,7 +13,7 @@ use super::survey::PlanningContext;
 use super::{Backfill, Run};
 use crate::RunContext;
 use crate::events::Listener;
-use crate::features::{FeatureRunner, PLACES};
+use crate::features::{FeatureRunner, PLACES, Recent};
 use crate::fetch::plan_start::PlanHistory;
 use crate::fetch::{Fetcher, Verification};
 use crate::index::registry::SeriesRegistry;
@@ -43,11 +43,13 @@ impl<'a> Run<'a> {
             execution.clone(),
             pending,
         ));
+        let recent: Arc<Recent> = Arc::default();
         let (ingest, writer) = Ingest::start(IngestContext {
             store: Arc::clone(&engine.store),
             calendar: Arc::clone(&engine.calendar),
             statuses: Arc::clone(&statuses),
             progress: Arc::clone(&progress),
+            recent: engine.settings.features.enabled.then(|| Arc::clone(&recent)),
         });
         let stop = cancel.child_token();
         let refetch = backfill.selection.refetch;
@@ -61,6 +63,7 @@ impl<'a> Run<'a> {
             targets: context.targets.clone(),
             cancel: stop.clone(),
             waiting: Mutex::default(),
+            recent,
             places: Semaphore::new(PLACES),
         });
         let fetcher = Arc::new(Fetcher {

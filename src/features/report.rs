@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::refresh::{Refresh, Refreshed};
+use crate::refresh::{Refresh, Refreshed};
 use barkeep_base::text::printable;
 use barkeep_market::{Symbol, Timeframe, freshness};
 use barkeep_store::{FeatureFailure, FeatureFreshness, StoreError};
 
 impl Refresh<'_> {
     /// Logs the series that failed and resolves those that have come right.
-    pub(super) async fn note_failures(&self, all: &[Refreshed]) -> Result<(), StoreError> {
+    pub(crate) async fn note_failures(&self, all: &[Refreshed]) -> Result<(), StoreError> {
         for one in all {
             let (symbol, timeframe) = (&one.progress.series.symbol, one.progress.series.timeframe);
             if let Some(why) = &one.failure {
@@ -30,12 +30,18 @@ impl Refresh<'_> {
     }
 
     /// Says how fresh these series are.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn report(&self, all: &[Refreshed]) -> Result<(), StoreError> {
         let rows = self.freshness(all).await?;
         if rows.is_empty() { Ok(()) } else { self.store.update_feature_freshness(&rows).await }
     }
 
     /// The same of many series of which few have changed: rows that say so already are not written again.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn report_changes(&self, all: &[Refreshed]) -> Result<(), StoreError> {
         let stored = self.store.feature_freshness().await?;
         let stored: HashMap<(Symbol, Timeframe), FeatureFreshness> =
