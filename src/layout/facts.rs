@@ -85,8 +85,8 @@ pub(crate) async fn facts(conn: &mut Conn<'_>) -> Result<Facts> {
             COALESCE(' WITH (' || array_to_string(v.reloptions, ', ') || ')', '')
         FROM pg_depend AS d JOIN pg_rewrite AS r ON r.oid = d.objid JOIN pg_class AS v ON v.oid = r.ev_class
         WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND v.oid <> d.refobjid
-            AND d.refobjid IN ('bars'::regclass, 'features'::regclass) ORDER BY 1";
-    const OBSTACLES: &str = "WITH large (id) AS (VALUES ('bars'::regclass), ('features'::regclass))
+            AND d.refobjid IN ('bars'::regclass, 'feature_values'::regclass) ORDER BY 1";
+    const OBSTACLES: &str = "WITH large (id) AS (VALUES ('bars'::regclass), ('feature_values'::regclass))
         SELECT 'the foreign key ' || conname || ' of ' || conrelid::regclass FROM pg_constraint
             WHERE contype = 'f' AND (confrelid IN (SELECT id FROM large) OR conrelid IN (SELECT id FROM large))
         UNION ALL SELECT 'the trigger ' || tgname || ' on ' || tgrelid::regclass FROM pg_trigger

@@ -49,7 +49,7 @@ const TABLES: [&str; 28] = [
     "bar_quarantine",
     "coverage",
     "profiles",
-    "features",
+    "feature_values",
     "feature_progress",
     "feature_states",
     "feature_freshness",

@@ -195,7 +195,7 @@ fn made(shared: &Shared, date: NaiveDate, now: Ts) -> Result<Option<Arc<FlatFile
     let mut text = "ticker,volume,open,close,high,low,window_start,transactions\n".to_owned();
     let mut rows = 0;
     for ticker in shared.file_market() {
-        for row in view.roll(&ticker, grid, day, now.ms(), u64::MAX, &|row| *row)?.rows {
+        for row in view.roll(&ticker, grid, day, now.ms(), None, &|row| *row)?.rows {
             let (start, n) = (row.t * 1_000_000, row.n.unwrap_or_default());
             let _ = writeln!(text, "{ticker},{},{},{},{},{},{start},{n}", row.v, row.o, row.c, row.h, row.l);
             rows += 1;

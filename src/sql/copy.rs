@@ -62,6 +62,11 @@ impl Encoder {
         self.field(v.map(i64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
     }
 
+    /// `SMALLINT`.
+    pub fn small(&mut self, v: i16) {
+        self.field(Some(&v.to_be_bytes()));
+    }
+
     /// `DOUBLE PRECISION`.
     pub fn real(&mut self, v: Option<f64>) {
         self.field(v.map(f64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));

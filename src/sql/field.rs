@@ -15,7 +15,6 @@ use super::fault;
 use barkeep_base::text::printable;
 use barkeep_config::policy::Severity;
 use barkeep_market::evidence::Part;
-use barkeep_market::features::{CompressionRegime, Direction, Structure, TrendRegime, VolatilityRegime};
 use barkeep_market::freshness::Tier;
 use barkeep_market::{AssetClass, Criticality, Source, Symbol, Timeframe, Ts};
 use barkeep_records::{
@@ -177,15 +176,6 @@ fn word<T>(what: &str, text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Res
     parse(text).ok_or_else(|| StoreError::Unusable(format!("it holds '{}' where {what} belongs", printable(text))))
 }
 
-/// A word where it lies in the row, so that reading one makes no string.
-fn text(row: &Row, at: usize) -> Result<Option<&str>> {
-    match row {
-        Row::Sqlite(r) => r.try_get(at),
-        Row::Postgres(r) => r.try_get(at),
-    }
-    .map_err(fault::classify)
-}
-
 /// Types stored as a word.
 macro_rules! words {
     ($($t:ty, $what:literal, $parse:expr;)*) => {$(
@@ -232,16 +222,3 @@ impl Field for Vec<Timeframe> {
         list.split(',').filter(|s| !s.is_empty()).map(one).collect()
     }
 }
-
-/// Words that a column may lack.
-macro_rules! labels {
-    ($($t:ty),*) => {$(
-        impl Field for Option<$t> {
-            fn read(row: &Row, at: usize) -> Result<Self> {
-                let word = |s: &str| <$t>::from_str(s).map_err(|e| StoreError::Unusable(format!("it holds {e}")));
-                text(row, at)?.map(word).transpose()
-            }
-        }
-    )*};
-}
-labels!(Structure, Direction, VolatilityRegime, TrendRegime, CompressionRegime);

@@ -57,6 +57,20 @@ impl Sink<'_> {
         }
     }
 
+    /// A `SMALLINT`.
+    ///
+    /// # Errors
+    /// When SQLite's driver cannot encode the value.
+    pub fn small(&mut self, v: i16) -> Put {
+        match self {
+            Self::Sqlite(args) => args.add(i64::from(v)),
+            Self::Postgres(e) => {
+                e.small(v);
+                Ok(())
+            }
+        }
+    }
+
     /// A float, or NULL.
     ///
     /// # Errors

@@ -91,6 +91,12 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0012_request_counts.sql"),
         postgres: include_str!("../../migrations/postgres/0012_request_counts.sql"),
     },
+    Step {
+        version: 13,
+        name: "narrow features",
+        sqlite: include_str!("../../migrations/sqlite/0013_narrow_features.sql"),
+        postgres: include_str!("../../migrations/postgres/0013_narrow_features.sql"),
+    },
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {

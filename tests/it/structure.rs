@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up; a module uses only modules before it.
-const MODULES: [&str; 24] = [
+const MODULES: [&str; 25] = [
     "base",
     "market",
     "plan",
@@ -17,6 +17,7 @@ const MODULES: [&str; 24] = [
     "sql",
     "store",
     "layout",
+    "features",
     "names",
     "progress",
     "pipeline",

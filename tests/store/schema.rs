@@ -43,9 +43,13 @@ pub async fn people_can_read_market_data(db: &Db) {
     let id = one_series(db).await;
     commit(db, write(id, vec![bar(0, 1.5), bar(1, 2.5)])).await;
     let mut raw = db.raw().await;
+    let (key, of_bar) = match db.dialect() {
+        Some(Dialect::Sqlite) => ("id", "series_id * 549755813888 + ts / 1000 + 62135596800"),
+        _ => ("series_id, ts", "series_id, ts"),
+    };
     let features = format!(
-        "INSERT INTO features (series_id, ts, rsi_14, structure_label, computed_at)
-         SELECT series_id, ts, 55.5, 'range', fetched_at FROM bars WHERE close = 2.5 AND series_id = {}",
+        "INSERT INTO feature_values ({key}, rsi_14, labels, computed_at)
+         SELECT {of_bar}, 55.5, 3, fetched_at FROM bars WHERE close = 2.5 AND series_id = {}",
         id.0
     );
     assert_eq!(raw.run(&features).await.unwrap(), 1);

@@ -293,4 +293,8 @@ fn drop_non_numbers(row: &mut Features) {
     for number in numbers {
         *number = number.filter(|v| v.is_finite());
     }
+    // One of the three is made of the two others when it is read.
+    if row.macd_hist.is_none() {
+        (row.macd, row.macd_signal) = (None, None);
+    }
 }

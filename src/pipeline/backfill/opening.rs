@@ -12,7 +12,7 @@ use super::survey::PlanningContext;
 use super::{Backfill, Run};
 use crate::RunContext;
 use crate::events::Listener;
-use crate::features::{FeatureRunner, PLACES};
+use crate::features::{FeatureRunner, PLACES, Recent};
 use crate::fetch::plan_start::PlanHistory;
 use crate::fetch::{Fetcher, FlatSource, Verification};
 use crate::index::registry::SeriesRegistry;
@@ -36,11 +36,13 @@ impl<'a> Run<'a> {
         let statuses = Arc::new(Mutex::new(SeriesStatuses::new(backfill.execution_id, Arc::clone(&context.targets))));
         let registry =
             Arc::new(SeriesRegistry::new(Arc::clone(&engine.store), Arc::clone(&context.targets), execution.clone()));
+        let recent: Arc<Recent> = Arc::default();
         let (ingest, writer) = Ingest::start(IngestContext {
             store: Arc::clone(&engine.store),
             calendar: Arc::clone(&engine.calendar),
             statuses: Arc::clone(&statuses),
             progress: Arc::clone(&progress),
+            recent: engine.settings.features.enabled.then(|| Arc::clone(&recent)),
         });
         let stop = cancel.child_token();
         let refetch = backfill.selection.refetch;
@@ -54,6 +56,7 @@ impl<'a> Run<'a> {
             targets: Arc::clone(&context.targets),
             cancel: stop.clone(),
             waiting: Mutex::default(),
+            recent,
             places: Semaphore::new(PLACES),
         });
         let fetcher = Arc::new(Fetcher {

@@ -6,10 +6,6 @@
 //! ([`FeatureRunner::finish`]): series left behind by a crash or a failure, series filled while features were switched off,
 //! and series whose symbol has another list of splits. No page waits for any of this.
 
-mod batch;
-mod refresh;
-mod report;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -30,7 +26,7 @@ use barkeep_plan::Item;
 use barkeep_progress::series_statuses::SeriesStatuses;
 use barkeep_store::{SeriesId, StoreError};
 
-pub use refresh::{Refresh, Refreshed, SeriesRef};
+pub use barkeep_features::{Recent, Refresh, Refreshed, SeriesRef};
 
 /// The features of one run.
 pub struct FeatureRunner {
@@ -43,6 +39,8 @@ pub struct FeatureRunner {
     pub cancel: CancellationToken,
     /// Requests of this round that have not ended, by family.
     pub waiting: Mutex<BTreeMap<(Symbol, Family), usize>>,
+    /// What the pages of this run have written.
+    pub recent: Arc<Recent>,
     /// Families computed at once: one while the rows of another are written.
     pub places: Semaphore,
 }
@@ -105,7 +103,7 @@ impl FeatureRunner {
     /// Brings series up to date, and reports how long that took.
     async fn timed(&self, series_refs: &[SeriesRef]) -> Result<Vec<Refreshed>, StoreError> {
         let (spent, start) = (Arc::default(), Instant::now());
-        let done = timing::scope(Arc::clone(&spent), self.refresh().run(series_refs)).await?;
+        let done = timing::scope(Arc::clone(&spent), self.refresh().run_with(&self.recent, series_refs)).await?;
         let symbols: BTreeSet<&Symbol> =
             done.iter().filter(|one| one.touched).map(|one| &one.progress.series.symbol).collect();
         if !symbols.is_empty() {

@@ -21,7 +21,8 @@ use crate::events::{Event, Listener as _};
 use barkeep_base::format::{count, plural};
 use barkeep_base::text::printable;
 use barkeep_base::timing::{self, Phase};
-use barkeep_store::{SeriesId, Store, StoreError, WriteOutcome};
+use barkeep_features::Recent;
+use barkeep_store::{PageCommit, SeriesId, Store, StoreError, WriteOutcome};
 
 /// Pages between here and the database. With more, fetchers wait.
 const PAGES: usize = 8;
@@ -160,7 +161,7 @@ impl CommitQueue {
         }
         *transactions += 1;
         self.committing_pages += pages.len();
-        self.committing.spawn(commit(store, writer, pages));
+        self.committing.spawn(commit(store, self.context.recent.clone(), writer, pages));
     }
 
     fn on_prepared(&mut self, done: Result<Prepared, JoinError>) {
@@ -263,10 +264,19 @@ fn tell(received: &[Received], outcomes: &[WriteOutcome], families: usize) {
 }
 
 /// Commits pages together, and shares the time out by their bars.
-async fn commit(store: Arc<dyn Store>, writer: usize, mut pages: Vec<PageJob>) -> Committed {
+async fn commit(
+    store: Arc<dyn Store>,
+    recent: Option<Arc<Recent>>,
+    writer: usize,
+    mut pages: Vec<PageJob>,
+) -> Committed {
     let start = Instant::now();
-    let commits = pages.iter_mut().map(PageJob::start_commit).collect::<Vec<_>>();
-    let outcome = store.commit_pages(commits.into()).await;
+    let commits: Arc<[PageCommit]> = pages.iter_mut().map(PageJob::start_commit).collect();
+    let outcome = store.commit_pages(Arc::clone(&commits)).await;
+    if let (Some(recent), Ok(outcomes)) = (recent, &outcome) {
+        let writes = commits.iter().flat_map(|page| &page.writes);
+        writes.zip(outcomes.iter().flatten()).for_each(|(write, outcome)| recent.note(write, outcome));
+    }
     let took = start.elapsed();
     let all = pages.iter().map(PageJob::bars).sum::<usize>() + pages.len();
     for page in &pages {

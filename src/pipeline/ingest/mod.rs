@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::progress::RunProgress;
 use barkeep_base::timing;
+use barkeep_features::Recent;
 use barkeep_market::Calendar;
 use barkeep_progress::series_statuses::SeriesStatuses;
 use barkeep_store::Store;
@@ -43,6 +44,8 @@ pub struct IngestContext {
     pub statuses: Arc<Mutex<SeriesStatuses>>,
     /// Counts every commit.
     pub progress: Arc<RunProgress>,
+    /// Bars on their way to features, where those are wanted.
+    pub recent: Option<Arc<Recent>>,
 }
 
 impl Ingest {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::series::{Revision, Series};
-use crate::tables::features;
+use crate::tables::feature_row;
 use crate::tables::quarantine;
 use crate::tables::symbols;
 use crate::{
@@ -76,7 +76,7 @@ impl Tracked {
 
     /// All of it or nothing.
     pub(super) fn put_features(&mut self, writes: &[FeatureWrite]) -> Result<Vec<FeatureOutcome>> {
-        writes.iter().try_for_each(features::check)?;
+        writes.iter().try_for_each(feature_row::check)?;
         self.check(writes.iter().map(|w| w.series))?;
         let mut outcomes = Vec::with_capacity(writes.len());
         for write in writes {

@@ -22,9 +22,11 @@ statements! {
         "SELECT ts FROM bar_quarantine WHERE series_id = $1 AND ts >= $2 AND status <> 'accepted' ORDER BY ts");
     FAILURE_COUNT = Sql::same("SELECT COUNT(*) FROM feature_computation_failures WHERE resolved = $1");
     /// Features hang on the series' key, so each series costs one look at an index.
-    WITHOUT_FEATURES = Sql::same(
+    WITHOUT_FEATURES = Sql::two(
+        "SELECT s.id FROM series AS s WHERE s.bar_count > 0 AND NOT EXISTS (SELECT 1 FROM feature_values AS f
+             WHERE f.id >= s.id * 549755813888 AND f.id < (s.id + 1) * 549755813888)",
         "SELECT s.id FROM series AS s WHERE s.bar_count > 0
-             AND NOT EXISTS (SELECT 1 FROM features AS f WHERE f.series_id = s.id)");
+             AND NOT EXISTS (SELECT 1 FROM feature_values AS f WHERE f.series_id = s.id)");
 }
 
 pub(crate) async fn evidence(conn: &mut Conn<'_>, now: Ts) -> Result<Vec<Evidence>> {

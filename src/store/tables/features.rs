@@ -9,26 +9,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::conn::{Conn, Sql, limit, statements, values};
-use crate::field::{Fields, column, each};
-use crate::load::{Sink, Table, load};
+use crate::field::{column, each};
+use crate::tables::feature_row::{self, columns, insert, key, read};
 use crate::writer::Work;
 use crate::{
     FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Result, SeriesId, SeriesRow, StoreError, TimeRange,
     series,
 };
 use barkeep_base::text::printable;
-use barkeep_market::features::{
-    CompressionRegime, Direction, Features, State, Structure, TrendRegime, VolatilityRegime,
-};
+use barkeep_market::features::State;
 use barkeep_market::{Interval, Ts};
-
-macro_rules! columns {
-    () => {
-        "log_return, volatility_20, volatility_50, atr, rolling_volume_20, volume_ratio, structure_label, \
-         trend_direction, volatility_regime, trend_regime, compression_regime, rsi_14, macd, macd_signal, macd_hist, \
-         sma_20, sma_50, ema_20, ema_50, bb_upper, bb_middle, bb_lower"
-    };
-}
 
 macro_rules! on_change {
     () => {
@@ -39,12 +29,17 @@ macro_rules! on_change {
 }
 
 statements! {
-    WITHIN = Sql::same(concat!("SELECT ts, ", columns!(),
-        " FROM features WHERE series_id = $1 AND ts >= $2 AND ts < $3 ORDER BY ts DESC LIMIT $4"));
+    /// From and up to: a time in PostgreSQL, a [`key`] in SQLite.
+    WITHIN = Sql::two(concat!("SELECT (id % 549755813888 - 62135596800) * 1000, ", columns!(),
+        ", labels FROM feature_values WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT $3"),
+        concat!("SELECT ts, ", columns!(),
+        ", CAST(labels AS BIGINT) FROM feature_values WHERE series_id = $4 AND ts >= $1 AND ts < $2 ORDER BY ts DESC LIMIT $3"));
     DELETE = Sql::two(
-        "DELETE FROM features WHERE series_id = $1 AND ts IN (SELECT value FROM json_each($2))",
-        "DELETE FROM features WHERE series_id = $1 AND ts = ANY($2)");
-    COUNT = Sql::same("SELECT COUNT(*) FROM features WHERE series_id = $1");
+        "DELETE FROM feature_values WHERE id IN (SELECT value FROM json_each($1))",
+        "DELETE FROM feature_values WHERE series_id = $2 AND ts = ANY($1)");
+    COUNT = Sql::two(
+        "SELECT COUNT(*) FROM feature_values WHERE id >= $1 * 549755813888 AND id < ($1 + 1) * 549755813888",
+        "SELECT COUNT(*) FROM feature_values WHERE series_id = $1");
     /// Rows: series, first change.
     MARK = Sql::two(concat!(
         "INSERT INTO feature_progress (series_id, stale_from, changes)
@@ -76,66 +71,6 @@ statements! {
          ON CONFLICT (series_id, ts) DO UPDATE SET state = excluded.state");
 }
 
-const FEATURES: Table = Table {
-    into: concat!("features (series_id, ts, ", columns!(), ", computed_at)"),
-    columns: 25,
-    conflict: "ON CONFLICT (series_id, ts) DO UPDATE SET log_return = excluded.log_return, \
-               volatility_20 = excluded.volatility_20, volatility_50 = excluded.volatility_50, atr = excluded.atr, \
-               rolling_volume_20 = excluded.rolling_volume_20, volume_ratio = excluded.volume_ratio, \
-               structure_label = excluded.structure_label, trend_direction = excluded.trend_direction, \
-               volatility_regime = excluded.volatility_regime, trend_regime = excluded.trend_regime, \
-               compression_regime = excluded.compression_regime, rsi_14 = excluded.rsi_14, macd = excluded.macd, \
-               macd_signal = excluded.macd_signal, macd_hist = excluded.macd_hist, sma_20 = excluded.sma_20, \
-               sma_50 = excluded.sma_50, ema_20 = excluded.ema_20, ema_50 = excluded.ema_50, \
-               bb_upper = excluded.bb_upper, bb_middle = excluded.bb_middle, bb_lower = excluded.bb_lower, \
-               computed_at = excluded.computed_at",
-};
-
-fn read(f: &mut Fields<'_>) -> Result<FeatureRow> {
-    Ok(FeatureRow {
-        ts: f.next()?,
-        features: Features {
-            log_return: f.next()?,
-            volatility_20: f.next()?,
-            volatility_50: f.next()?,
-            atr: f.next()?,
-            rolling_volume_20: f.next()?,
-            volume_ratio: f.next()?,
-            structure_label: f.next()?,
-            trend_direction: f.next()?,
-            volatility_regime: f.next()?,
-            trend_regime: f.next()?,
-            compression_regime: f.next()?,
-            rsi_14: f.next()?,
-            macd: f.next()?,
-            macd_signal: f.next()?,
-            macd_hist: f.next()?,
-            sma_20: f.next()?,
-            sma_50: f.next()?,
-            ema_20: f.next()?,
-            ema_50: f.next()?,
-            bb_upper: f.next()?,
-            bb_middle: f.next()?,
-            bb_lower: f.next()?,
-        },
-    })
-}
-
-fn put(row: &mut Sink<'_>, f: &Features) -> std::result::Result<(), sqlx::error::BoxDynError> {
-    for v in [f.log_return, f.volatility_20, f.volatility_50, f.atr, f.rolling_volume_20, f.volume_ratio] {
-        row.real(v)?;
-    }
-    row.text(f.structure_label.map(Structure::name))?;
-    row.text(f.trend_direction.map(Direction::name))?;
-    row.text(f.volatility_regime.map(VolatilityRegime::name))?;
-    row.text(f.trend_regime.map(TrendRegime::name))?;
-    row.text(f.compression_regime.map(CompressionRegime::name))?;
-    for v in [f.rsi_14, f.macd, f.macd_signal, f.macd_hist, f.sma_20, f.sma_50, f.ema_20, f.ema_50] {
-        row.real(v)?;
-    }
-    [f.bb_upper, f.bb_middle, f.bb_lower].into_iter().try_for_each(|v| row.real(v))
-}
-
 /// The newest rows in a range, ascending.
 pub(crate) async fn newest(
     conn: &mut Conn<'_>,
@@ -144,7 +79,11 @@ pub(crate) async fn newest(
     count: Option<usize>,
 ) -> Result<Vec<FeatureRow>> {
     let Interval { start, end } = range.closed();
-    let mut rows = each(conn, WITHIN, &values![id, start, end, limit(count)], read).await?;
+    let values = match conn {
+        Conn::Sqlite(_) => values![key(id, start), key(id, end), limit(count)].to_vec(),
+        Conn::Postgres(..) => values![start, end, limit(count), id].to_vec(),
+    };
+    let mut rows = each(conn, WITHIN, &values, read).await?;
     rows.reverse();
     Ok(rows)
 }
@@ -203,7 +142,7 @@ impl Work for Put {
     type Output = Vec<FeatureOutcome>;
 
     fn check(&self) -> Result<()> {
-        self.0.iter().try_for_each(check)
+        self.0.iter().try_for_each(feature_row::check)
     }
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Vec<FeatureOutcome>> {
@@ -232,32 +171,12 @@ impl Work for Put {
     }
 }
 
-async fn insert(conn: &mut Conn<'_>, rows: &[(SeriesId, Ts, &FeatureRow)]) -> Result<()> {
-    load(conn, &FEATURES, rows, |row, (id, computed_at, new)| {
-        row.int(Some(id.0))?;
-        row.time(new.ts)?;
-        put(row, &new.features)?;
-        row.time(*computed_at)
-    })
-    .await
-}
-
 /// What a write does when bars changed since they were read.
 pub(crate) const SUPERSEDED: FeatureOutcome = FeatureOutcome { written: 0, unchanged: 0, removed: 0, superseded: true };
 
 /// From which bar on features are out of date, by what was noted; all there are when they were never computed.
 pub(crate) fn stale_from(splits: &str, series: &SeriesRow, noted: Option<Ts>) -> Option<Ts> {
     if splits.is_empty() { series.first_ts } else { noted }
-}
-
-/// Refuses rows out of order or place.
-pub(crate) fn check(write: &FeatureWrite) -> Result<()> {
-    let in_range = |row: &FeatureRow| write.replaces.contains(row.ts);
-    if write.rows.is_sorted_by(|a, b| a.ts < b.ts) && write.rows.iter().all(in_range) {
-        Ok(())
-    } else {
-        Err(StoreError::Refused("features must ascend by time inside the range they replace".into()))
-    }
 }
 
 /// What a write changes.
@@ -295,13 +214,13 @@ async fn store<'w>(conn: &mut Conn<'_>, write: &'w FeatureWrite) -> Result<(Feat
     }
     let range = write.replaces;
     let Diff { changed, replaced, vanished, outcome } = diff(&newest(conn, id, range.into(), None).await?, write);
-    let mut gone = vanished;
-    if let Conn::Postgres(..) = conn {
-        // COPY only appends; SQLite replaces in place.
-        gone.extend(replaced);
-    }
+    let gone: Vec<Ts> = vanished.into_iter().chain(replaced).collect();
     if !gone.is_empty() {
-        conn.run(DELETE, &values![id, gone]).await?;
+        let values = match conn {
+            Conn::Sqlite(_) => values![gone.into_iter().map(|t| key(id, t)).collect::<Vec<i64>>()].to_vec(),
+            Conn::Postgres(..) => values![gone, id].to_vec(),
+        };
+        conn.run(DELETE, &values).await?;
     }
     conn.run(DELETE_STATES, &values![id, range.start, write.spent]).await?;
     for state in &write.states {

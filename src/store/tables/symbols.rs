@@ -40,7 +40,10 @@ statements! {
         "SELECT id FROM series WHERE symbol = $1",
         "SELECT id FROM series WHERE symbol = $1 ORDER BY id FOR UPDATE");
     DELETE_BARS = Sql::same("DELETE FROM bars WHERE series_id IN (SELECT id FROM series WHERE symbol = $1)");
-    DELETE_FEATURES = Sql::same("DELETE FROM features WHERE series_id IN (SELECT id FROM series WHERE symbol = $1)");
+    DELETE_FEATURES = Sql::two(
+        "DELETE FROM feature_values WHERE id IN (SELECT f.id FROM series AS s CROSS JOIN feature_values AS f
+             ON f.id >= s.id * 549755813888 AND f.id < (s.id + 1) * 549755813888 WHERE s.symbol = $1)",
+        "DELETE FROM feature_values WHERE series_id IN (SELECT id FROM series WHERE symbol = $1)");
     DELETE_SPLITS = Sql::same("DELETE FROM splits WHERE symbol = $1");
     DELETE_SPLITS_CHECKED = Sql::same("DELETE FROM splits_checked WHERE symbol = $1");
     DELETE_DIVIDENDS = Sql::same("DELETE FROM dividends WHERE symbol = $1");

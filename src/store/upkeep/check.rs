@@ -111,6 +111,52 @@ macro_rules! impossible {
 }
 pub(super) use impossible;
 
+macro_rules! without_features {
+    ($of_bar:expr, $key:expr) => {
+        concat!(
+            "SELECT s.symbol, s.timeframe, COUNT(*), MIN(b.ts), MAX(b.ts) FROM bars AS b JOIN series AS s
+                 ON s.id = b.series_id JOIN feature_progress AS p ON p.series_id = b.series_id
+             LEFT JOIN feature_values AS f ON ",
+            $of_bar,
+            " WHERE ",
+            $key,
+            " IS NULL
+                 AND (p.stale_from IS NULL OR b.ts < p.stale_from)
+                 AND NOT EXISTS (SELECT 1 FROM feature_computation_failures AS e
+                     WHERE e.symbol = s.symbol AND e.timeframe = s.timeframe AND NOT e.resolved)",
+            by_series!()
+        )
+    };
+}
+
+macro_rules! orphans {
+    ($features:expr) => {
+        concat!(
+            "SELECT what, CAST(NULL AS TEXT), n, CAST(NULL AS BIGINT), CAST(NULL AS BIGINT) FROM (
+             SELECT 'bars' AS what, COUNT(*) AS n FROM bars WHERE series_id NOT IN (SELECT id FROM series)
+             UNION ALL SELECT 'bar_revisions', COUNT(*) FROM bar_revisions
+                 WHERE series_id NOT IN (SELECT id FROM series)
+             UNION ALL SELECT 'bar_quarantine', COUNT(*) FROM bar_quarantine
+                 WHERE series_id NOT IN (SELECT id FROM series)
+             UNION ALL SELECT 'coverage', COUNT(*) FROM coverage WHERE series_id NOT IN (SELECT id FROM series)
+             UNION ALL SELECT 'profiles', COUNT(*) FROM profiles WHERE series_id NOT IN (SELECT id FROM series)
+             UNION ALL SELECT 'features', COUNT(*) FROM ",
+            $features,
+            " NOT IN (SELECT id FROM series)
+             UNION ALL SELECT 'feature_progress', COUNT(*) FROM feature_progress
+                 WHERE series_id NOT IN (SELECT id FROM series)
+             UNION ALL SELECT 'feature_states', COUNT(*) FROM feature_states
+                 WHERE series_id NOT IN (SELECT id FROM series)
+             UNION ALL SELECT 'series', COUNT(*) FROM series WHERE symbol NOT IN (SELECT symbol FROM symbols)
+             UNION ALL SELECT 'symbol_computation_status', COUNT(*) FROM symbol_computation_status
+                 WHERE execution_id NOT IN (SELECT execution_id FROM scheduler_execution_log)
+             UNION ALL SELECT 'feature_freshness', COUNT(*) FROM feature_freshness
+                 WHERE symbol NOT IN (SELECT symbol FROM symbols)) AS found
+         WHERE n > 0"
+        )
+    };
+}
+
 statements! {
     /// Columns of each: symbol, timeframe, rows concerned, first, last.
     COUNTS = Sql::same(
@@ -125,13 +171,9 @@ statements! {
              ON s.id = f.series_id LEFT JOIN bars AS b ON b.series_id = f.series_id AND b.ts = f.ts
          WHERE b.ts IS NULL", by_series!()));
     /// Features that are yet to be computed are none that are lost, and a series that fails has its own note.
-    BARS_WITHOUT_FEATURES = Sql::same(concat!(
-        "SELECT s.symbol, s.timeframe, COUNT(*), MIN(b.ts), MAX(b.ts) FROM bars AS b JOIN series AS s
-             ON s.id = b.series_id JOIN feature_progress AS p ON p.series_id = b.series_id
-         LEFT JOIN features AS f ON f.series_id = b.series_id AND f.ts = b.ts
-         WHERE f.ts IS NULL AND (p.stale_from IS NULL OR b.ts < p.stale_from)
-             AND NOT EXISTS (SELECT 1 FROM feature_computation_failures AS e
-                 WHERE e.symbol = s.symbol AND e.timeframe = s.timeframe AND NOT e.resolved)", by_series!()));
+    BARS_WITHOUT_FEATURES = Sql::two(
+        without_features!("f.id = b.series_id * 549755813888 + b.ts / 1000 + 62135596800", "f.id"),
+        without_features!("f.series_id = b.series_id AND f.ts = b.ts", "f.ts"));
     /// A provisional bar is requested again, so nothing vouches for it yet.
     UNCOVERED = Sql::same(concat!(
         "SELECT s.symbol, s.timeframe, COUNT(*), MIN(b.ts), MAX(b.ts) FROM bars AS b JOIN series AS s
@@ -146,26 +188,8 @@ statements! {
     IMPOSSIBLE = Sql::same(found!(impossible!()));
     OFF_GRID = Sql::two(
         found!(off_grid!("b.ts")), found!(off_grid!("CAST(EXTRACT(EPOCH FROM b.ts) * 1000 AS BIGINT)")));
-    ORPHANS = Sql::same(
-        "SELECT what, CAST(NULL AS TEXT), n, CAST(NULL AS BIGINT), CAST(NULL AS BIGINT) FROM (
-             SELECT 'bars' AS what, COUNT(*) AS n FROM bars WHERE series_id NOT IN (SELECT id FROM series)
-             UNION ALL SELECT 'bar_revisions', COUNT(*) FROM bar_revisions
-                 WHERE series_id NOT IN (SELECT id FROM series)
-             UNION ALL SELECT 'bar_quarantine', COUNT(*) FROM bar_quarantine
-                 WHERE series_id NOT IN (SELECT id FROM series)
-             UNION ALL SELECT 'coverage', COUNT(*) FROM coverage WHERE series_id NOT IN (SELECT id FROM series)
-             UNION ALL SELECT 'profiles', COUNT(*) FROM profiles WHERE series_id NOT IN (SELECT id FROM series)
-             UNION ALL SELECT 'features', COUNT(*) FROM features WHERE series_id NOT IN (SELECT id FROM series)
-             UNION ALL SELECT 'feature_progress', COUNT(*) FROM feature_progress
-                 WHERE series_id NOT IN (SELECT id FROM series)
-             UNION ALL SELECT 'feature_states', COUNT(*) FROM feature_states
-                 WHERE series_id NOT IN (SELECT id FROM series)
-             UNION ALL SELECT 'series', COUNT(*) FROM series WHERE symbol NOT IN (SELECT symbol FROM symbols)
-             UNION ALL SELECT 'symbol_computation_status', COUNT(*) FROM symbol_computation_status
-                 WHERE execution_id NOT IN (SELECT execution_id FROM scheduler_execution_log)
-             UNION ALL SELECT 'feature_freshness', COUNT(*) FROM feature_freshness
-                 WHERE symbol NOT IN (SELECT symbol FROM symbols)) AS found
-         WHERE n > 0");
+    ORPHANS = Sql::two(
+        orphans!("feature_values WHERE id / 549755813888"), orphans!("feature_values WHERE series_id"));
     FRESHNESS = Sql::same(
         "SELECT s.symbol, s.timeframe, COALESCE(c.n, 0) - f.data_point_count, CAST(NULL AS BIGINT), CAST(NULL AS BIGINT)
          FROM feature_freshness AS f JOIN series AS s ON s.symbol = f.symbol AND s.timeframe = f.timeframe

@@ -39,6 +39,27 @@ macro_rules! keep_wrong {
     };
 }
 
+macro_rules! stale_without {
+    ($of_bar:expr, $key:expr) => {
+        concat!(
+            "UPDATE feature_progress SET changes = changes + 1, stale_from = (SELECT MIN(b.ts) FROM bars AS b
+                 LEFT JOIN feature_values AS f ON ",
+            $of_bar,
+            "
+                 WHERE b.series_id = feature_progress.series_id AND ",
+            $key,
+            " IS NULL)
+             WHERE EXISTS (SELECT 1 FROM bars AS b LEFT JOIN feature_values AS f ON ",
+            $of_bar,
+            "
+                 WHERE b.series_id = feature_progress.series_id AND ",
+            $key,
+            " IS NULL
+                     AND (feature_progress.stale_from IS NULL OR b.ts < feature_progress.stale_from))"
+        )
+    };
+}
+
 statements! {
     /// A bar that cannot be true moves to the revisions, and the next run asks for what should be there.
     KEEP_WRONG = Sql::two(
@@ -54,8 +75,12 @@ statements! {
         wrong_bars!("DELETE FROM bars WHERE", "CAST(EXTRACT(EPOCH FROM b.ts) * 1000 AS BIGINT)",
             "b.series_id = bars.series_id AND b.ts = bars.ts"));
     /// Features whose bar is gone take their place in coverage along, so that the next run asks for the bar again.
-    UNCOVER = Sql::same(
-        "DELETE FROM coverage WHERE EXISTS (SELECT 1 FROM features AS f
+    UNCOVER = Sql::two(
+        "DELETE FROM coverage WHERE EXISTS (SELECT 1 FROM feature_values AS f
+             LEFT JOIN bars AS b ON b.series_id = coverage.series_id AND b.ts = (f.id % 549755813888 - 62135596800) * 1000
+             WHERE f.id >= coverage.series_id * 549755813888 + coverage.start_ts / 1000 + 62135596800
+                 AND f.id < coverage.series_id * 549755813888 + coverage.end_ts / 1000 + 62135596800 AND b.ts IS NULL)",
+        "DELETE FROM coverage WHERE EXISTS (SELECT 1 FROM feature_values AS f
              LEFT JOIN bars AS b ON b.series_id = f.series_id AND b.ts = f.ts
              WHERE f.series_id = coverage.series_id AND f.ts >= coverage.start_ts AND f.ts < coverage.end_ts
                  AND b.ts IS NULL)");
@@ -67,16 +92,14 @@ statements! {
          WHERE EXISTS (SELECT 1 FROM features AS f LEFT JOIN bars AS b ON b.series_id = f.series_id AND b.ts = f.ts
              WHERE f.series_id = feature_progress.series_id AND b.ts IS NULL
                  AND (feature_progress.stale_from IS NULL OR f.ts < feature_progress.stale_from))");
-    STALE_WITHOUT_FEATURES = Sql::same(
-        "UPDATE feature_progress SET changes = changes + 1, stale_from = (SELECT MIN(b.ts) FROM bars AS b
-             LEFT JOIN features AS f ON f.series_id = b.series_id AND f.ts = b.ts
-             WHERE b.series_id = feature_progress.series_id AND f.ts IS NULL)
-         WHERE EXISTS (SELECT 1 FROM bars AS b LEFT JOIN features AS f ON f.series_id = b.series_id AND f.ts = b.ts
-             WHERE b.series_id = feature_progress.series_id AND f.ts IS NULL
-                 AND (feature_progress.stale_from IS NULL OR b.ts < feature_progress.stale_from))");
-    LOST_FEATURES = Sql::same(
-        "DELETE FROM features WHERE NOT EXISTS (SELECT 1 FROM bars AS b
-             WHERE b.series_id = features.series_id AND b.ts = features.ts)");
+    STALE_WITHOUT_FEATURES = Sql::two(
+        stale_without!("f.id = b.series_id * 549755813888 + b.ts / 1000 + 62135596800", "f.id"),
+        stale_without!("f.series_id = b.series_id AND f.ts = b.ts", "f.ts"));
+    LOST_FEATURES = Sql::two(
+        "DELETE FROM feature_values WHERE NOT EXISTS (SELECT 1 FROM bars AS b
+             WHERE b.series_id = id / 549755813888 AND b.ts = (id % 549755813888 - 62135596800) * 1000)",
+        "DELETE FROM feature_values WHERE NOT EXISTS (SELECT 1 FROM bars AS b
+             WHERE b.series_id = feature_values.series_id AND b.ts = feature_values.ts)");
     OVERLAPPING = Sql::same(
         "DELETE FROM coverage WHERE EXISTS (SELECT 1 FROM coverage AS n WHERE n.series_id = coverage.series_id
              AND n.start_ts > coverage.start_ts AND n.start_ts < coverage.end_ts)");
@@ -86,7 +109,9 @@ statements! {
     ORPHAN_QUARANTINE = Sql::same("DELETE FROM bar_quarantine WHERE series_id NOT IN (SELECT id FROM series)");
     ORPHAN_COVERAGE = Sql::same("DELETE FROM coverage WHERE series_id NOT IN (SELECT id FROM series)");
     ORPHAN_PROFILES = Sql::same("DELETE FROM profiles WHERE series_id NOT IN (SELECT id FROM series)");
-    ORPHAN_FEATURES = Sql::same("DELETE FROM features WHERE series_id NOT IN (SELECT id FROM series)");
+    ORPHAN_FEATURES = Sql::two(
+        "DELETE FROM feature_values WHERE id / 549755813888 NOT IN (SELECT id FROM series)",
+        "DELETE FROM feature_values WHERE series_id NOT IN (SELECT id FROM series)");
     ORPHAN_PROGRESS = Sql::same("DELETE FROM feature_progress WHERE series_id NOT IN (SELECT id FROM series)");
     ORPHAN_STATES = Sql::same("DELETE FROM feature_states WHERE series_id NOT IN (SELECT id FROM series)");
     ORPHAN_STATUSES = Sql::same(

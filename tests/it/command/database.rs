@@ -87,7 +87,10 @@ async fn what_is_wrong_is_named_with_the_command_that_mends_it() {
         &[
             &format!("CREATE TEMP TABLE quietly AS {quietly}"),
             &format!("DELETE FROM bars WHERE series_id = {daily} AND ts IN (SELECT ts FROM quietly)"),
-            &format!("DELETE FROM features WHERE series_id = {daily} AND ts IN (SELECT ts FROM quietly)"),
+            &format!(
+                "DELETE FROM feature_values WHERE id IN (SELECT {daily} * 549755813888 + ts / 1000 + 62135596800
+                 FROM quietly)"
+            ),
             &format!("UPDATE series SET bar_count = bar_count - 1 WHERE id = {daily}"),
             &format!("DELETE FROM bars WHERE series_id = {daily} AND ts IN ({lost})"),
             "INSERT INTO profiles (series_id, part, sessions, updated_at) VALUES (999, 'day', '', 1)",

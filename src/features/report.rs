@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::refresh::{Refresh, Refreshed};
+use crate::refresh::{Refresh, Refreshed};
 use barkeep_base::text::printable;
 use barkeep_market::{Symbol, Timeframe, freshness};
 use barkeep_store::{FeatureFailure, FeatureFreshness, StoreError};
 
 impl Refresh<'_> {
     /// Logs the series that failed and resolves those that have come right.
-    pub(super) async fn note_failures(&self, all: &[Refreshed]) -> Result<(), StoreError> {
+    pub(crate) async fn note_failures(&self, all: &[Refreshed]) -> Result<(), StoreError> {
         for one in all {
             let (symbol, timeframe) = (&one.progress.series.symbol, one.progress.series.timeframe);
             if let Some(why) = &one.failure {

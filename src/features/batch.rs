@@ -6,28 +6,28 @@ use barkeep_store::{FeatureOutcome, FeatureWrite, SeriesId, StoreError};
 
 /// Pieces on their way to the database, and what became of earlier ones.
 #[derive(Default)]
-pub(super) struct Batch {
-    pub(super) writes: Vec<FeatureWrite>,
-    pub(super) rows: usize,
-    pub(super) written: BTreeMap<SeriesId, u64>,
-    pub(super) failed: BTreeMap<SeriesId, String>,
-    pub(super) superseded: BTreeSet<SeriesId>,
+pub(crate) struct Batch {
+    pub(crate) writes: Vec<FeatureWrite>,
+    pub(crate) rows: usize,
+    pub(crate) written: BTreeMap<SeriesId, u64>,
+    pub(crate) failed: BTreeMap<SeriesId, String>,
+    pub(crate) superseded: BTreeSet<SeriesId>,
 }
 
 impl Batch {
     /// Whether nothing more of a series should be written.
-    pub(super) fn is_over(&self, series: SeriesId) -> bool {
+    pub(crate) fn is_over(&self, series: SeriesId) -> bool {
         self.failed.contains_key(&series) || self.superseded.contains(&series)
     }
 
-    pub(super) fn note(&mut self, series: SeriesId, outcome: FeatureOutcome) {
+    pub(crate) fn note(&mut self, series: SeriesId, outcome: FeatureOutcome) {
         *self.written.entry(series).or_default() += outcome.written;
         if outcome.superseded {
             self.superseded.insert(series);
         }
     }
 
-    pub(super) fn refuse(&mut self, series: SeriesId, why: &StoreError) {
+    pub(crate) fn refuse(&mut self, series: SeriesId, why: &StoreError) {
         // A symbol that was removed meanwhile needs no features and is nobody's failure.
         let gone = matches!(why, StoreError::NotFound(_));
         if gone {

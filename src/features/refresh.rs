@@ -11,7 +11,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::batch::Batch;
+use crate::batch::Batch;
+use crate::recent::{Bars, Recent};
 use barkeep_base::clock::Clock;
 use barkeep_base::timing::{self, Phase};
 use barkeep_config::Settings;
@@ -76,6 +77,14 @@ impl Refresh<'_> {
     /// When the database cannot be read or written. A series whose features cannot be computed has its `failure`
     /// instead.
     pub async fn run(&self, series_refs: &[SeriesRef]) -> Result<Vec<Refreshed>, StoreError> {
+        self.run_with(&Recent::default(), series_refs).await
+    }
+
+    /// The same where some of the bars were just written.
+    ///
+    /// # Errors
+    /// When the database is lost.
+    pub async fn run_with(&self, recent: &Recent, series_refs: &[SeriesRef]) -> Result<Vec<Refreshed>, StoreError> {
         let by_id: BTreeMap<SeriesId, &SeriesRef> = series_refs.iter().map(|s| (s.series, s)).collect();
         let ids: Vec<SeriesId> = by_id.keys().copied().collect();
         let mut progress = self.store.feature_progress(&ids).await?;
@@ -90,7 +99,7 @@ impl Refresh<'_> {
                     Series::new(series_ref, &p, splits.get(&p.series.symbol).unwrap_or(&none), self.clock.now());
                 let touched = series.stale_from.is_some();
                 let complete = match series.stale_from {
-                    Some(first) => self.compute(&series, first, &mut batch).await?,
+                    Some(first) => self.compute(&series, first, recent.take(&p), &mut batch).await?,
                     None => true,
                 };
                 let id = p.series.id;
@@ -144,8 +153,14 @@ impl Refresh<'_> {
     }
 
     /// Computes a series from its first changed bar on; says whether it came to the end.
-    async fn compute(&self, series: &Series<'_>, first: Ts, batch: &mut Batch) -> Result<bool, StoreError> {
-        match self.pieces(series, first, batch).await {
+    async fn compute(
+        &self,
+        series: &Series<'_>,
+        first: Ts,
+        recent: Option<Bars>,
+        batch: &mut Batch,
+    ) -> Result<bool, StoreError> {
+        match self.pieces(series, first, recent, batch).await {
             Ok(complete) => Ok(complete),
             Err(RefreshError::Store(e)) if e.is_transient() => Err(e),
             // Its symbol was removed meanwhile.
@@ -165,10 +180,18 @@ impl Refresh<'_> {
     ///
     /// A piece is read, computed and written before the next, so memory stays small and a process that is killed keeps
     /// what it has written: every write moves `stale_from` up to where the next piece begins.
-    async fn pieces(&self, series: &Series<'_>, first: Ts, batch: &mut Batch) -> Result<bool, RefreshError> {
+    async fn pieces(
+        &self,
+        series: &Series<'_>,
+        first: Ts,
+        recent: Option<Bars>,
+        batch: &mut Batch,
+    ) -> Result<bool, RefreshError> {
         let id = series.target.series;
         let per_year = bars_per_year(series.target.class, series.timeframe);
         let (mut state, mut before) = self.start(series, first).await?;
+        // They begin with the first bar, so they are of use where computing does.
+        let mut recent = recent.filter(|_| state.is_none());
         // A state off the regular spacing was the end of the series when it was stored; the first newer one replaces it.
         let mut spent = state.filter(|s| !s.is_spaced()).map(|s| s.through);
         // Computing starts behind the state, which may lie well before the first changed bar; only rows from `first` on
@@ -180,7 +203,10 @@ impl Refresh<'_> {
             if self.cancel.is_cancelled() {
                 return Ok(false);
             }
-            let stored = self.store.feature_bars(id, next, PIECE).await?;
+            let stored = match &mut recent {
+                Some(bars) => bars.next(self.store, id, PIECE).await?,
+                None => self.store.feature_bars(id, next, PIECE).await?,
+            };
             let more = stored.len() == PIECE;
             // A provisional bar may still change, so no state is kept from the first one on.
             let settled = if all_final { stored.iter().take_while(|b| !b.provisional).count() } else { 0 };
