@@ -24,7 +24,7 @@ pub enum Layout {
     Years {
         partitions: i64,
     },
-    /// Of TimescaleDB.
+    /// Of `TimescaleDB`.
     Hypertables {
         chunks: i64,
         compressed: i64,

@@ -1,9 +1,10 @@
 //! Which tracked symbol a name means, and the row of one that is not tracked yet.
 //!
 //! The only place that makes a row: the command line, files, the API, the dashboard and a backfill of a new name all come
-//! here. [`claim`] keeps the series of a selection to one execution.
+//! here. [`claim`] keeps the series of a selection to one execution, [`dead`] closes executions that did not close themselves.
 
 pub mod claim;
+pub mod dead;
 pub mod listing;
 pub mod search;
 pub mod select;

@@ -4,6 +4,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help texts, where backticks would show")]
 
 pub mod args;
+pub mod convert;
 pub mod dates;
 pub mod destination;
 pub mod early;

@@ -285,6 +285,26 @@ async fn a_conversion_that_is_cut_off_leaves_everything_as_it_was() {
     db.finish().await;
 }
 
+/// What `docs/scaling.md` says of dropping a year.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(without_postgres, ignore = "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL")]
+async fn a_year_is_dropped_and_counted_anew() {
+    let db = filled(shared()).await;
+    to(&db, YEARS).await.unwrap();
+    let mut raw = db.raw().await;
+    let covered = raw.int("SELECT COUNT(*) FROM coverage").await;
+    raw.run("DROP TABLE bars_2023, features_2023").await.unwrap();
+    let mut upkeep = upkeep(&db).await;
+    assert_eq!(upkeep.findings(|_| {}).await.unwrap().len(), 2, "both series are counted wrong");
+    upkeep.repair().await.unwrap();
+    assert_eq!(upkeep.findings(|_| {}).await.unwrap(), []);
+    upkeep.close().await;
+    assert_eq!(raw.int("SELECT SUM(bar_count)::bigint FROM series").await, 0);
+    assert_eq!(raw.int("SELECT COUNT(*) FROM coverage").await, covered);
+    drop(raw);
+    db.finish().await;
+}
+
 /// A writer that opens the database sees to it that the next years have their partitions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg_attr(without_postgres, ignore = "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL")]

@@ -1,6 +1,5 @@
 //! `barkeep db`: the database itself: checked, measured, copied, pruned, compacted.
 
-mod convert;
 mod findings;
 
 use std::path::PathBuf;
@@ -16,6 +15,7 @@ use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::{bytes, count, plural, table};
 use barkeep_layout::described;
 use barkeep_service::retention;
+use barkeep_shell::convert;
 use barkeep_store::upkeep::Upkeep;
 use barkeep_store::{Dialect, StoreError};
 

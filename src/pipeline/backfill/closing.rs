@@ -1,7 +1,7 @@
 //! The end of a run: what it did is added up, its rows are closed.
 //!
 //! Every series named is closed, complete or failed with its reason, before the execution is. With the database lost
-//! nothing is closed; a later start does it (`dead`).
+//! nothing is closed here: the execution is as soon as the database answers, else a later start does it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

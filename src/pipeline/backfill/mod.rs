@@ -10,7 +10,6 @@
 //! when stored bars are asked again.
 
 mod closing;
-mod dead;
 mod local;
 mod modes;
 mod naming;
@@ -29,7 +28,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use self::dead::{close_dead_executions, close_open, close_own};
 use self::planning::estimated_seconds;
 pub use self::refetch::RESTATED;
 use self::split_watch::SplitWatch;
@@ -47,6 +45,8 @@ use crate::index::coverage::CoverageIndex;
 use crate::progress::{RunInfo, RunProgress};
 use barkeep_config::Mode;
 use barkeep_market::{Family, Symbol};
+use barkeep_names::dead::close_failed;
+pub use barkeep_names::dead::{close_dead_executions, close_open, close_own};
 use barkeep_plan::Plan;
 use barkeep_progress::series_statuses::SeriesStatuses;
 use barkeep_store::{ExecutionRow, StoreError, Trigger};
@@ -139,7 +139,7 @@ impl Backfill {
         let claim = shared.claims.open(&shared.store, self.execution_id);
         match self.run_claimed(shared, &claim, progress, cancel).await {
             Err(RunError::Store(error)) => {
-                let error = dead::close_failed(shared, self.execution_id, error).await;
+                let error = close_failed(shared.store.as_ref(), self.execution_id, error, shared.clock.now()).await;
                 // It is not waited for once more.
                 drop(claim);
                 Err(RunError::Store(error))

@@ -193,7 +193,8 @@ async fn an_order_outlives_a_stop_and_two_kills_under_its_id() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         // Its process would be gone.
         let row = execution(&rig, id).await;
-        rig.store.put_execution(&ExecutionRow { owner: "nobody".to_owned(), ..row }).await.unwrap();
+        let owner = row.owner.clone();
+        rig.store.take_execution(&ExecutionRow { owner: "nobody".to_owned(), ..row }, &owner).await.unwrap();
     }
     let last = serve(&rig);
     let row = past(&rig, id, &OPEN).await;

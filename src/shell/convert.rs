@@ -12,6 +12,7 @@ use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::count;
 use barkeep_layout::{Partitions, Target, convert, dry_run};
 use barkeep_store::StoreError;
+use barkeep_store::upkeep::Upkeep;
 
 #[derive(Args, Clone, Debug)]
 #[command(group = clap::ArgGroup::new("target").required(true).args(["partitions", "timescale", "plain"]))]
@@ -59,8 +60,9 @@ impl ConvertArgs {
     }
 }
 
-pub(super) async fn run(session: &Session, args: &ConvertArgs) -> Result<(), CliError> {
-    let mut upkeep = super::open_upkeep(session, true).await?;
+pub async fn run(session: &Session, args: &ConvertArgs) -> Result<(), CliError> {
+    let url = session.loaded.settings.database.as_str();
+    let mut upkeep = session.while_starting(async |starting| Upkeep::open(url, true, starting).await).await?;
     let (target, now) = (args.target(), SystemClock.now());
     if args.dry_run {
         let statements = dry_run(&mut upkeep, target, now).await;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::EngineContext;
 use barkeep_market::Ts;
 use barkeep_store::{ExecutionRow, ExecutionStatus, Store, StoreError};
 
@@ -33,11 +32,11 @@ pub async fn close_open(
 }
 
 /// Ends an execution of this process that the database has failed, if it answers by now; the error says so when it does not.
-pub(super) async fn close_failed(engine: &EngineContext, id: Uuid, error: StoreError) -> StoreError {
+pub async fn close_failed(store: &dyn Store, id: Uuid, error: StoreError, now: Ts) -> StoreError {
     /// It was waited for already.
     const PATIENCE: Duration = Duration::from_secs(5);
-    let (store, why) = (engine.store.as_ref(), error.to_string());
-    let closed = close_own(store, id, ExecutionStatus::Failed, &why, engine.clock.now());
+    let why = error.to_string();
+    let closed = close_own(store, id, ExecutionStatus::Failed, &why, now);
     match tokio::time::timeout(PATIENCE, closed).await {
         Ok(Ok(())) => error,
         failed => {
