@@ -73,8 +73,9 @@ impl Run<'_> {
         let status = self.status(&outcome, cancelled, &unfinished);
         let plan_starts = self.plan_begins()?;
         let found = Found { doubts, restated, plan_starts };
-        let summary =
-            Summary { notes: told.notes, ..self.summary(status, self.statuses().requested(), &unfinished, found, now) };
+        // The summary looks at the statuses itself.
+        let requested = self.statuses().requested();
+        let summary = Summary { notes: told.notes, ..self.summary(status, requested, &unfinished, found, now) };
         engine.store.put_execution(&self.closed(&summary, &outcome, &unfinished, now)).await?;
         outcome.map(|()| summary)
     }
