@@ -47,7 +47,7 @@ pub struct NothingFiner {
 /// # Errors
 /// When they have to be made of finer bars and there are none.
 pub fn in_session<'a>(
-    all: impl Iterator<Item = &'a SeriesRow> + Clone,
+    all: &(impl Iterator<Item = &'a SeriesRow> + Clone),
     symbol: &Symbol,
     class: AssetClass,
     timeframe: Timeframe,
