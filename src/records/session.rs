@@ -10,6 +10,7 @@ use barkeep_market::{AssetClass, Bar, Calendar, Interval, Session, Symbol, Timef
 /// Bars from the open of each session on.
 #[derive(Clone, Debug)]
 pub struct Anchored {
+    /// Milliseconds.
     width: i64,
     /// The bar that is being made, and where it ends.
     open: Option<(StoredBar, Ts)>,
@@ -47,7 +48,7 @@ pub struct NothingFiner {
 /// # Errors
 /// When they have to be made of finer bars and there are none.
 pub fn in_session<'a>(
-    all: impl Iterator<Item = &'a SeriesRow> + Clone,
+    all: &(impl Iterator<Item = &'a SeriesRow> + Clone),
     symbol: &Symbol,
     class: AssetClass,
     timeframe: Timeframe,
@@ -89,7 +90,7 @@ impl Regular {
         })
     }
 
-    /// How long a bar of it takes at most, when it is made of several.
+    /// The length of a bar that is made of several, in milliseconds; 0 where bars stay as they are.
     #[must_use]
     pub const fn width(&self) -> i64 {
         match self {

@@ -78,9 +78,7 @@ pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> 
             let mut bars;
             (bars, read.next) = match &regular {
                 None => bars_before(store, query, min_quality, limit).await?,
-                Some((regular, calendar)) => {
-                    regular_before(store, query, regular, calendar, min_quality, limit).await?
-                }
+                Some((regular, calendar)) => regular_before(store, query, regular, calendar, limit).await?,
             };
             adjust(store, query, stored, &splits, &mut bars).await?;
             if terms == Adjustment::Total {
@@ -91,6 +89,8 @@ pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> 
             if let Some((mut regular, calendar)) = regular {
                 bars = regular.of(&calendar, bars);
                 bars.extend(regular.last());
+                // Not before: an hour made of some of its half-hours would pass for a whole one.
+                bars.retain(|bar| min_quality.is_none_or(|min| bar.quality_score >= min.get()));
             }
             for bar in &bars {
                 read.push(bar.bar.ts, &BarRow::from(bar))?;
@@ -161,7 +161,6 @@ async fn regular_before(
     query: &PageQuery,
     regular: &Regular,
     calendar: &Calendar,
-    min_quality: Option<Score>,
     limit: usize,
 ) -> Result<(Vec<StoredBar>, Option<Ts>), Problem> {
     let TimeRange { from, until: end } = query.range;
@@ -188,9 +187,7 @@ async fn regular_before(
                 }
                 starts.push(start);
             }
-            if min_quality.is_none_or(|min| bar.quality_score >= min.get()) {
-                newest_first.push(bar);
-            }
+            newest_first.push(bar);
         }
         if !full {
             newest_first.reverse();

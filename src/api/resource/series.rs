@@ -186,7 +186,7 @@ async fn in_regular_session(api: &Api, symbol: &Symbol, timeframe: Timeframe) ->
     let reading = reading_with(api, symbol, None).await?;
     let class = symbol_in(&reading, symbol).ok_or_else(|| unknown(&reading, symbol))?.asset_class;
     let rows = reading.index.series.iter().map(|series| &series.row);
-    let session = in_session(rows, symbol, class, timeframe).map_err(|e| {
+    let session = in_session(&rows, symbol, class, timeframe).map_err(|e| {
         Problem::invalid("session", &e.to_string())
             .hint(format!("PUT /api/v1/admin/symbols/{symbol} adds a timeframe such as 30m"))
     })?;

@@ -176,7 +176,8 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
         splits: if adjust == Adjustment::None { Vec::new() } else { store.splits(symbol).await? },
         factors: if adjust == Adjustment::Total { store.price_factors(symbol).await? } else { Vec::new() },
         today: row.asset_class.date_of(SystemClock.now()),
-        min_quality: args.min_quality,
+        // An hour made of some of its half-hours would pass for a whole one.
+        min_quality: args.min_quality.filter(|_| shown.regular.is_none()),
     };
 
     let target = args.output.as_ref().map_or_else(|| "to stdout".to_owned(), |p| p.display().to_string());
@@ -194,6 +195,7 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
         if let Some(regular) = &mut shown.regular {
             bars = regular.of(&calendar, bars);
             bars.extend(regular.last().filter(|_| !full));
+            bars.retain(|bar| args.min_quality.is_none_or(|least| bar.quality_score >= least));
         }
         let row = |b| Row { timeframe: shown.name, ..row_of(symbol, args.series.timeframe, b) };
         let rows: Vec<Row<'_>> = bars.iter().take(left.unwrap_or(bars.len())).map(row).collect();

@@ -146,10 +146,12 @@ async fn undo(address: &Address) -> Result<()> {
         Ok(()) => connect(&options(address).read_only(false)).await.map(drop),
         Err(error) => Err(error),
     };
-    undone.map_err(|error| {
-        let journal = beside(&address.path, "-journal");
-        let what = "holds a write that was interrupted and has to be undone before anything can be read";
-        StoreError::Disk(format!("{} {what}: {error}", journal.display()))
+    undone.map_err(|_| {
+        StoreError::Disk(format!(
+            "{} holds an interrupted write, which must be undone before anything can be read; run the command once as \
+             the owner of the file, without mode=ro in the URL",
+            beside(&address.path, "-journal").display()
+        ))
     })
 }
 

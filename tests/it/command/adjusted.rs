@@ -145,6 +145,15 @@ async fn the_api_has_the_regular_session_too() {
     for timeframe in ["30m", "1h"] {
         wanted.push((timeframe, printed(&bench, timeframe, &["--session", "regular"]).await));
     }
+    // Of an hour with a half-hour in doubt nothing is shown: the other half is no hour.
+    let mut sound: Vec<i64> = wanted[1].1.0.keys().copied().collect();
+    let doubtful = sound.remove(3) + 1_800_000;
+    let Database::Sqlite(path) = &bench.database else { unreachable!("the bench is on SQLite") };
+    let doubt = "UPDATE bars SET quality_score = 0.2
+        WHERE ts = ? AND series_id = (SELECT id FROM series WHERE symbol = 'AAPL' AND timeframe = '30m')";
+    assert_eq!(rusqlite::Connection::open(path).unwrap().execute(doubt, [doubtful]).unwrap(), 1);
+    let (shown, _) = printed(&bench, "1h", &["--session", "regular", "--min-quality", "0.5"]).await;
+    assert_eq!(shown.keys().copied().collect::<Vec<_>>(), sound);
     let served = crate::support::api::Served::start(&bench).await;
     let ms = |row: &Value| {
         row["time"].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis()
@@ -164,6 +173,8 @@ async fn the_api_has_the_regular_session_too() {
         }
         assert_eq!(got, rows, "{timeframe}");
     }
+    let page = served.json("/api/v1/historical/AAPL?timeframe=1h&session=regular&min_quality=0.5&end=2024-11-22").await;
+    assert_eq!(page["data"].as_array().unwrap().iter().map(ms).collect::<Vec<_>>(), sound);
     let wrong = served.get("/api/v1/historical/AAPL?session=night").await.problem(422);
     assert_eq!(wrong["parameter"], "session");
     assert_eq!(served.stop().await, 0);

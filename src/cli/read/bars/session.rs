@@ -34,7 +34,7 @@ pub(super) fn shown<'a>(
     let symbol = &row.symbol;
     let regular = match hours {
         Hours::All => None,
-        Hours::Regular => in_session(all.iter(), symbol, row.asset_class, timeframe).map_err(|e| {
+        Hours::Regular => in_session(&all.iter(), symbol, row.asset_class, timeframe).map_err(|e| {
             CliError::usage(e.to_string())
                 .hint(format!("`barkeep symbols set {symbol} --timeframes 30m,{timeframe}` adds 30m"))
         })?,
