@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `without_postgres` | `BARKEEP_TEST_POSTGRES_URL`, and the programs below | `BARKEEP_REQUIRE_POSTGRES=1` |
 //! | `without_initdb` | `initdb` and `postgres`, to start and stop a server | the same |
-//! | `without_timescale` | `BARKEEP_TEST_TIMESCALE_URL`: a server that has TimescaleDB | `BARKEEP_REQUIRE_TIMESCALE=1` |
+//! | `without_timescale` | `BARKEEP_TEST_TIMESCALE_URL`: a server that has `TimescaleDB` | `BARKEEP_REQUIRE_TIMESCALE=1` |
 //! | `without_pgbouncer` | `pgbouncer`, or PostgreSQL | `BARKEEP_REQUIRE_PGBOUNCER=1` |
 //! | `without_spaces` | the right to make spaces of host names and process ids (`unshare`, as root), or PostgreSQL | `BARKEEP_REQUIRE_SPACES=1` |
 //! | `without_faketime` | `faketime`, or the right to make spaces, or PostgreSQL | the same |

@@ -46,7 +46,7 @@ async fn to(db: &Db, target: Target) -> Result<Layout, StoreError> {
     let done = convert(&mut upkeep, target, SystemClock.now(), |_| {}).await;
     upkeep.close().await;
     done.map(|done| {
-        assert!(done.rows.iter().any(|row| *row == ("bars", 450)), "{done:?}");
+        assert!(done.rows.contains(&("bars", 450)), "{done:?}");
         done.after
     })
 }
