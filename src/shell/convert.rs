@@ -24,10 +24,10 @@ pub struct ConvertArgs {
     #[arg(long)]
     pub timescale: bool,
     /// Days in one chunk of a hypertable
-    #[arg(long, value_name = "DURATION", value_parser = days, requires = "timescale", default_value = "90d")]
+    #[arg(long, value_name = "DURATION", value_parser = days, conflicts_with_all = ["partitions", "plain"], default_value = "90d")]
     pub chunk: u32,
     /// Compress chunks that are older; a revision of compressed bars takes far longer
-    #[arg(long, value_name = "DURATION", value_parser = days, requires = "timescale")]
+    #[arg(long, value_name = "DURATION", value_parser = days, conflicts_with_all = ["partitions", "plain"])]
     pub compress_after: Option<u32>,
     /// Back to plain tables
     #[arg(long)]

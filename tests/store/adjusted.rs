@@ -268,23 +268,23 @@ pub async fn an_announcement_changes_its_day(db: &Db) {
 }
 
 pub async fn one_series_is_read_by_its_key(db: &Db) {
-    for name in ["AAPL", "MSFT", "KO"] {
+    let mut raw = db.raw().await;
+    let partitioned = db.dialect() == Some(Dialect::Postgres)
+        && raw.int("SELECT COUNT(*) FROM pg_partitioned_table WHERE partrelid = 'bars'::regclass").await > 0;
+    // A partition in which each bar is wanted is read whole.
+    let others: Vec<String> = (0..if partitioned { 40 } else { 0 }).map(|n| format!("S{n}")).collect();
+    for name in ["AAPL", "MSFT", "KO"].into_iter().chain(others.iter().map(String::as_str)) {
         let id = series(db, name, Timeframe::M1).await;
         let from = midnight("2024-01-02");
-        let bars = (0..5_000).map(|n| level(from + n * MINUTE, 1.0, 1.0)).collect();
+        let bars = (0..if partitioned { 1_000 } else { 5_000 }).map(|n| level(from + n * MINUTE, 1.0, 1.0)).collect();
         commit(db, write(id, bars)).await;
         split(db, name, "2024-01-03", 2.0).await;
     }
-    let mut raw = db.raw().await;
     let select = "SELECT * FROM market_data_adjusted WHERE symbol = 'AAPL' AND timeframe = '1m'";
-    let partitioned = db.dialect() == Some(Dialect::Postgres)
-        && raw.int("SELECT COUNT(*) FROM pg_partitioned_table WHERE partrelid = 'bars'::regclass").await > 0;
     let (explain, looked, walked) = match db.dialect().unwrap() {
         Dialect::Sqlite => (format!("EXPLAIN QUERY PLAN {select}"), "SEARCH b USING PRIMARY KEY", "SCAN"),
-        // Partitions as small as these are read whole; that they can be read by their keys is seen without.
         Dialect::Postgres if partitioned => {
-            raw.run("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off").await.unwrap();
-            (format!("EXPLAIN {select}"), "Index Cond: (series_id = s.id)", "Seq Scan on bars")
+            (format!("EXPLAIN {select}"), "Cond: (series_id = s.id)", "Seq Scan on bars")
         }
         Dialect::Postgres => (format!("EXPLAIN {select}"), "bars_pkey", "Seq Scan on bars"),
     };

@@ -169,7 +169,7 @@ impl Backfill {
             engine.store.take_execution(&run.execution, &before.owner).await?;
         }
         let outcome = {
-            let mut rounds = std::pin::pin!(run.rounds());
+            let mut rounds = Box::pin(run.rounds());
             tokio::select! {
                 outcome = &mut rounds => outcome,
                 () = claim.lost().cancelled() => {

@@ -153,9 +153,9 @@ async fn first_backfill(then: Then) {
                     status: ExecutionStatus::Running,
                     completed_at: None,
                     owner: "gone".to_owned(),
-                    ..row
+                    ..row.clone()
                 };
-                rig.store.put_execution(&left).await.unwrap();
+                rig.store.take_execution(&left, &row.owner).await.unwrap();
             }
             tokio::time::sleep(Duration::from_mins(1)).await;
             rig = Rig::on(rig.store.clone(), rig.vendor.clone(), settings, clock.clone()).await;

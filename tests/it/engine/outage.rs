@@ -55,10 +55,10 @@ async fn by_hand(bench: &Bench, sqlite: &'static str, postgres: &'static str) {
     match &bench.database {
         Database::Sqlite(path) => {
             let url = format!("sqlite:{}", path.display());
-            drop(sqlx::SqliteConnection::connect(&url).await.unwrap().execute(sqlite).await.unwrap());
+            sqlx::SqliteConnection::connect(&url).await.unwrap().execute(sqlite).await.unwrap();
         }
         Database::Postgres(url) => {
-            drop(sqlx::PgConnection::connect(url).await.unwrap().execute(postgres).await.unwrap());
+            sqlx::PgConnection::connect(url).await.unwrap().execute(postgres).await.unwrap();
         }
     }
 }

@@ -310,8 +310,8 @@ impl World {
                 assert!(!self.workers.iter().any(alive), "taken from one that works on it");
                 self.figures.taken_up += 1;
             }
-            let row = self.workers[k].execution(id, ExecutionStatus::Running);
-            if self.workers[k].put(&row).await {
+            let taken = self.workers[k].execution(id, ExecutionStatus::Running);
+            if self.workers[k].take(&taken, &row.owner).await {
                 self.workers[k].running.insert(id);
                 self.claim(k, id).await;
             }
@@ -366,7 +366,8 @@ impl World {
             return;
         };
         let row = self.workers[k].execution(id, ExecutionStatus::Completed);
-        if self.workers[k].put(&row).await {
+        // One that was taken over ends without a word of its own.
+        if self.workers[k].put(&row).await || !self.workers[k].owns(id).await {
             self.workers[k].give_up(id).await;
         }
     }

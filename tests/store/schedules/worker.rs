@@ -173,7 +173,16 @@ impl Worker {
 
     /// Whether it was kept.
     pub async fn put(&self, row: &ExecutionRow) -> bool {
-        match self.store.put_execution(row).await {
+        self.take(row, &row.owner).await
+    }
+
+    pub async fn owns(&self, id: Uuid) -> bool {
+        self.store.execution(id).await.unwrap().is_some_and(|row| row.owner == self.store.mark())
+    }
+
+    /// The same for one that is another's until now.
+    pub async fn take(&self, row: &ExecutionRow, from: &str) -> bool {
+        match self.store.take_execution(row, from).await {
             Ok(()) => true,
             Err(StoreError::Refused(_)) => false,
             Err(error) => panic!("{error}"),
