@@ -26,13 +26,14 @@ const KEYED_BY_TWO: Table = Table {
     conflict: "",
 };
 
-/// SQLite's key of a row: the series in the upper bits, the seconds since the first of [`Ts::MIN`] in the others. A row is
-/// at or after a time when its key is not less than the time's.
-pub(crate) const fn key(id: SeriesId, t: Ts) -> i64 {
+/// SQLite's key of a row: the series in the upper bits, the seconds since [`Ts::MIN`] in the others. A row is at or after a
+/// time when its key is not less than the time's; no time of a series reaches past the first key of the next.
+pub(crate) fn key(id: SeriesId, t: Ts) -> i64 {
     const SECONDS: i64 = 1 << 39;
     const YEAR_1: i64 = 62_135_596_800;
-    id.0.saturating_mul(SECONDS)
-        .saturating_add(t.ms().div_euclid(1_000) + (t.ms().rem_euclid(1_000) > 0) as i64 + YEAR_1)
+    let started = i64::from(t.ms().rem_euclid(1_000) > 0);
+    let second = (t.ms().div_euclid(1_000) + started).saturating_add(YEAR_1).clamp(0, SECONDS);
+    id.0.saturating_mul(SECONDS).saturating_add(second)
 }
 
 /// Series whose key leaves room for its seconds.
