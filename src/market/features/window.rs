@@ -60,12 +60,11 @@ impl<const N: usize> Median<N> {
 
     /// Takes the next value and gives the median of the last `N`.
     pub(super) fn push(&mut self, value: f64) -> Option<f64> {
-        let leaving = match self.window.get_mut(self.place) {
-            Some(old) => std::mem::replace(old, value),
-            None => {
-                self.window.push(value);
-                f64::NAN
-            }
+        let leaving = if let Some(old) = self.window.get_mut(self.place) {
+            std::mem::replace(old, value)
+        } else {
+            self.window.push(value);
+            f64::NAN
         };
         self.place = (self.place + 1) % N;
         match (leaving.is_nan(), value.is_nan()) {
