@@ -13,8 +13,18 @@ use barkeep_store::{FeatureBar, FeatureProgress, SeriesId, SeriesWrite, Store, S
 const MOST_BARS: usize = 250_000;
 
 /// What was written lately.
-#[derive(Debug, Default)]
-pub struct Recent(Mutex<Kept>);
+#[derive(Debug)]
+pub struct Recent {
+    kept: Mutex<Kept>,
+    /// Bars that may be held.
+    most: usize,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self { kept: Mutex::default(), most: MOST_BARS }
+    }
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -37,7 +47,7 @@ struct Stretch {
 
 impl Recent {
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes what a write has done.
@@ -70,7 +80,7 @@ impl Recent {
         kept.series.entry(write.series).or_default().push(stretch);
         kept.held.push_back((write.series, range.start));
         kept.bars += count;
-        kept.make_room();
+        kept.make_room(self.most);
     }
 
     /// All bars of a series, if they are known here. They are handed out once.
@@ -97,8 +107,8 @@ impl Kept {
         Some(stretches)
     }
 
-    fn make_room(&mut self) {
-        while self.bars > MOST_BARS {
+    fn make_room(&mut self, most: usize) {
+        while self.bars > most {
             let Some((series, start)) = self.held.pop_front() else { return };
             let stretches = self.series.get_mut(&series).into_iter().flatten();
             for stretch in stretches.filter(|stretch| stretch.range.start == start) {
@@ -141,3 +151,6 @@ impl Bars {
         Ok(all)
     }
 }
+
+#[cfg(test)]
+mod tests;

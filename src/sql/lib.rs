@@ -4,6 +4,7 @@
 pub mod conn;
 mod copy;
 pub mod fault;
+pub mod feature_row;
 pub mod field;
 pub mod load;
 pub mod open_writes;

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use barkeep::market::features::{CompressionRegime, Features, State, Structure, TrendRegime, compute, extend};
+use barkeep::market::features::{
+    CompressionRegime, Direction, Features, State, Structure, TrendRegime, VolatilityRegime, compute, extend,
+};
 use barkeep::market::freshness::Tier;
 use barkeep::market::split::Split;
 use barkeep::market::{Bar, Interval, Timeframe, Ts};
 use barkeep::store::{
-    ExecutionStatus, FeatureFailure, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
-    PageCommit, SeriesId, SeriesWrite, Store, StoreError, StoredBar,
+    Dialect, ExecutionStatus, FeatureFailure, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
+    FeatureWrite, PageCommit, SeriesId, SeriesWrite, Store, StoreError, StoredBar, open,
 };
 use uuid::Uuid;
 
@@ -86,6 +88,11 @@ pub async fn rows_come_back_bit_for_bit(db: &Db) {
         log_return: Some(-f64::MAX),
         volatility_20: Some(5e-324),
         volume_ratio: Some(0.1 + 0.2),
+        sma_20: Some(1.5),
+        bb_middle: Some(1.5),
+        macd: Some(0.3),
+        macd_signal: Some(0.1),
+        macd_hist: Some(0.3 - 0.1),
         structure_label: Some(Structure::Bearish),
         trend_regime: Some(TrendRegime::Ranging),
         compression_regime: Some(CompressionRegime::Compressed),
@@ -95,6 +102,96 @@ pub async fn rows_come_back_bit_for_bit(db: &Db) {
     assert_eq!(outcome, FeatureOutcome { written: 2_500, ..FeatureOutcome::default() });
     assert_eq!(store.features(id, (..).into(), None).await.unwrap(), rows);
     assert_eq!(store.feature_count(id).await.unwrap(), 2_500);
+}
+
+/// What no computation makes would not come back as it was.
+pub async fn rows_that_do_not_fit_together_are_refused(db: &Db) {
+    let store = &db.store;
+    let id = series(store, &["AAPL"]).await[0];
+    let sound = rows(&bars(60));
+    type Change = fn(&mut FeatureRow);
+    let wrong: [Change; 4] = [
+        |row| row.features.atr = Some(f64::INFINITY),
+        |row| row.features.bb_middle = None,
+        |row| row.features.macd_hist = row.features.macd,
+        |row| row.ts = row.ts + 1,
+    ];
+    for change in wrong {
+        let mut rows = sound.clone();
+        change(&mut rows[50]);
+        let refused = store.put_features([write(id, 0, &rows, T0)].into()).await;
+        assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+    }
+    assert_eq!(store.feature_count(id).await.unwrap(), 0);
+}
+
+/// As they were before features were kept narrower: 25 columns in a table of this name.
+pub async fn features_of_an_older_database_are_kept(db: &Db) {
+    let ids = series(&db.store, &["AAPL", "MSFT"]).await;
+    let all: Vec<Vec<FeatureRow>> = [300, 160].into_iter().map(|count| rows(&bars(count))).collect();
+    for (id, rows) in ids.iter().zip(&all) {
+        put(&db.store, write(*id, 0, rows, T0)).await;
+    }
+    db.store.close().await;
+    let first = match db.dialect() {
+        Some(Dialect::Sqlite) => include_str!("../../migrations/sqlite/0001_initial.sql"),
+        _ => include_str!("../../migrations/postgres/0001_initial.sql"),
+    };
+    let from = first.find("CREATE TABLE features (").unwrap();
+    let table = &first[from..from + first[from..].find(';').unwrap()];
+    let mut raw = db.raw().await;
+    raw.run(&table.replace("CREATE TABLE features (", "CREATE TABLE older (")).await.unwrap();
+    assert_eq!(raw.run("INSERT INTO older SELECT * FROM features").await.unwrap(), 460);
+    for statement in [
+        "DROP VIEW market_data_adjusted",
+        "DROP VIEW market_data",
+        "DROP VIEW features",
+        "DROP TABLE feature_values",
+        "ALTER TABLE older RENAME TO features",
+        "CREATE VIEW market_data AS SELECT 1 AS one",
+        "CREATE VIEW market_data_adjusted AS SELECT 1 AS one",
+        "DELETE FROM _sqlx_migrations WHERE version = 13",
+    ] {
+        raw.run(statement).await.unwrap();
+    }
+    drop(raw);
+
+    let again = open(db.url(), false).await.unwrap();
+    for (id, rows) in ids.iter().zip(&all) {
+        let got = again.features(*id, (..).into(), None).await.unwrap();
+        assert_eq!(got.len(), rows.len());
+        got.iter().zip(rows).for_each(|(got, want)| assert_eq!(got, want));
+    }
+    again.close().await;
+    // The words that people read are those of the rows.
+    let mut raw = db.raw().await;
+    let rows: Vec<Features> = all.iter().flatten().map(|row| row.features).collect();
+    let told = |word: &'static str, count: usize| {
+        let (column, name) = word.split_once(' ').unwrap();
+        (format!("SELECT COUNT(*) FROM features WHERE {column} = '{name}'"), count as i64)
+    };
+    let count = |is: fn(&Features) -> bool| rows.iter().filter(|row| is(row)).count();
+    let mut questions = vec![
+        told("structure_label bearish", count(|f| f.structure_label == Some(Structure::Bearish))),
+        told("structure_label range", count(|f| f.structure_label == Some(Structure::Range))),
+        told("trend_direction up", count(|f| f.trend_direction == Some(Direction::Up))),
+        told("trend_direction neutral", count(|f| f.trend_direction == Some(Direction::Neutral))),
+        told("volatility_regime medium", count(|f| f.volatility_regime == Some(VolatilityRegime::Medium))),
+        told("trend_regime downtrend", count(|f| f.trend_regime == Some(TrendRegime::Downtrend))),
+        told("compression_regime expanded", count(|f| f.compression_regime == Some(CompressionRegime::Expanded))),
+    ];
+    questions.extend([
+        ("SELECT COUNT(*) FROM features WHERE bb_middle = sma_20".to_owned(), count(|f| f.sma_20.is_some()) as i64),
+        (
+            "SELECT COUNT(*) FROM features WHERE macd_hist = macd - macd_signal".to_owned(),
+            count(|f| f.macd_hist.is_some()) as i64,
+        ),
+        (format!("SELECT COUNT(*) FROM features WHERE series_id = {}", ids[1].0), 160),
+    ]);
+    for (sql, expected) in questions {
+        assert!(expected > 0, "{sql} would prove nothing");
+        assert_eq!(raw.int(&sql).await, expected, "{sql}");
+    }
 }
 
 pub async fn the_newest_page_ascends(db: &Db) {

@@ -114,6 +114,7 @@ cases! {
         records::plans_are_kept_a_week
         records::a_closed_store_says_so
         features::rows_come_back_bit_for_bit
+        features::rows_that_do_not_fit_together_are_refused
         features::the_newest_page_ascends
         features::only_what_changed_is_written
         features::changed_bars_are_noted_from_the_first_on
@@ -159,6 +160,7 @@ cases! {
         schema::reading_only_changes_nothing
         schema::a_step_that_was_left_out_is_taken_later
         schema::a_newer_schema_is_refused
+        features::features_of_an_older_database_are_kept
         records::totals_look_at_no_request
         upkeep::old_rows_go_and_totals_stay
         upkeep::what_a_hand_breaks_is_found_and_mended

@@ -60,26 +60,42 @@ impl<const N: usize> Median<N> {
 
     /// Takes the next value and gives the median of the last `N`.
     pub(super) fn push(&mut self, value: f64) -> Option<f64> {
-        match self.window.get_mut(self.place) {
-            Some(old) => {
-                let leaving = std::mem::replace(old, value);
-                if !leaving.is_nan() {
-                    let at = self.sorted.partition_point(|v| *v < leaving);
-                    self.sorted.remove(at);
-                }
-            }
-            None => self.window.push(value),
-        }
+        let leaving = if let Some(old) = self.window.get_mut(self.place) {
+            std::mem::replace(old, value)
+        } else {
+            self.window.push(value);
+            f64::NAN
+        };
         self.place = (self.place + 1) % N;
-        if !value.is_nan() {
-            let at = self.sorted.partition_point(|v| *v < value);
-            self.sorted.insert(at, value);
+        match (leaving.is_nan(), value.is_nan()) {
+            (true, true) => {}
+            (true, false) => self.sorted.insert(self.rank(value), value),
+            (false, true) => drop(self.sorted.remove(self.rank(leaving))),
+            (false, false) => self.replace(leaving, value),
         }
         if self.sorted.len() < N {
             return None;
         }
         let (low, high) = (self.sorted.get((N - 1) / 2)?, self.sorted.get(N / 2)?);
         Some(f64::midpoint(*low, *high))
+    }
+
+    /// How many of the numbers are less.
+    fn rank(&self, value: f64) -> usize {
+        self.sorted.partition_point(|v| *v < value)
+    }
+
+    /// Only what lies between the two moves.
+    fn replace(&mut self, leaving: f64, value: f64) {
+        let (from, to) = (self.rank(leaving), self.rank(value));
+        if from < to {
+            self.sorted.get_mut(from..to).into_iter().for_each(|between| between.rotate_left(1));
+        } else {
+            self.sorted.get_mut(to..=from).into_iter().for_each(|between| between.rotate_right(1));
+        }
+        if let Some(place) = self.sorted.get_mut(if from < to { to - 1 } else { to }) {
+            *place = value;
+        }
     }
 }
 

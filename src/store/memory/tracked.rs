@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::series::{Revision, Series};
-use crate::tables::feature_row;
 use crate::tables::quarantine;
 use crate::tables::symbols;
 use crate::{
@@ -12,6 +11,7 @@ use crate::{
     SeriesId, SeriesRow, SeriesWrite, StoredBar, SymbolRow, Verdict, WriteOutcome, diff, series,
 };
 use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
+use barkeep_sql::feature_row;
 
 #[derive(Debug, Default)]
 pub(super) struct Tracked {

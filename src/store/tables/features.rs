@@ -10,7 +10,6 @@ use async_trait::async_trait;
 
 use crate::conn::{Conn, Sql, limit, statements, values};
 use crate::field::{column, each};
-use crate::tables::feature_row::{self, columns, insert, key, read};
 use crate::writer::Work;
 use crate::{
     FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Result, SeriesId, SeriesRow, StoreError, TimeRange,
@@ -19,6 +18,7 @@ use crate::{
 use barkeep_base::text::printable;
 use barkeep_market::features::State;
 use barkeep_market::{Interval, Ts};
+use barkeep_sql::feature_row::{self, columns, insert, key, read};
 
 macro_rules! on_change {
     () => {

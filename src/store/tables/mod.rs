@@ -6,7 +6,6 @@ pub(crate) mod bars;
 pub(crate) mod coverage;
 pub(crate) mod evidence;
 pub(crate) mod executions;
-pub(crate) mod feature_row;
 pub(crate) mod features;
 pub(crate) mod fleet;
 pub(crate) mod monitoring;

@@ -5,40 +5,47 @@ use strum::VariantArray;
 use crate::conn::Conn;
 use crate::field::Fields;
 use crate::load::{Sink, Table, load};
-use crate::{FeatureRow, FeatureWrite, Result, SeriesId, StoreError};
 use barkeep_market::Ts;
 use barkeep_market::features::Features;
+use barkeep_records::{FeatureRow, FeatureWrite, Result, SeriesId, StoreError};
 
-macro_rules! columns {
+/// The columns of a row that hold numbers, in the order they are stored.
+#[macro_export]
+macro_rules! feature_columns {
     () => {
         "log_return, volatility_20, volatility_50, atr, rolling_volume_20, volume_ratio, rsi_14, macd, macd_signal, \
          sma_20, sma_50, ema_20, ema_50, bb_upper, bb_lower"
     };
 }
-pub(crate) use columns;
+pub use crate::feature_columns as columns;
 
 /// Rows known not to be there.
-const KEYED_BY_ONE: Table =
-    Table { into: concat!("feature_values (id, ", columns!(), ", labels, computed_at)"), columns: 18, conflict: "" };
+const KEYED_BY_ONE: Table = Table {
+    into: concat!("feature_values (id, ", feature_columns!(), ", labels, computed_at)"),
+    columns: 18,
+    conflict: "",
+};
 const KEYED_BY_TWO: Table = Table {
-    into: concat!("feature_values (series_id, ts, ", columns!(), ", labels, computed_at)"),
+    into: concat!("feature_values (series_id, ts, ", feature_columns!(), ", labels, computed_at)"),
     columns: 19,
     conflict: "",
 };
 
-/// SQLite's key of a row: the series in the upper bits, the seconds since the first of [`Ts::MIN`] in the others. A row is
-/// at or after a time when its key is not less than the time's.
-pub(crate) const fn key(id: SeriesId, t: Ts) -> i64 {
+/// SQLite's key of a row: the series in the upper bits, the seconds since [`Ts::MIN`] in the others. A row is at or after a
+/// time when its key is not less than the time's; no time of a series reaches past the first key of the next.
+#[must_use]
+pub fn key(id: SeriesId, t: Ts) -> i64 {
     const SECONDS: i64 = 1 << 39;
     const YEAR_1: i64 = 62_135_596_800;
-    id.0.saturating_mul(SECONDS)
-        .saturating_add(t.ms().div_euclid(1_000) + (t.ms().rem_euclid(1_000) > 0) as i64 + YEAR_1)
+    let started = i64::from(t.ms().rem_euclid(1_000) > 0);
+    let second = (t.ms().div_euclid(1_000) + started).saturating_add(YEAR_1).clamp(0, SECONDS);
+    id.0.saturating_mul(SECONDS).saturating_add(second)
 }
 
 /// Series whose key leaves room for its seconds.
 const MOST_SERIES: i64 = 1 << 24;
 
-pub(crate) fn read(f: &mut Fields<'_>) -> Result<FeatureRow> {
+pub fn read(f: &mut Fields<'_>) -> Result<FeatureRow> {
     let ts = f.next()?;
     let mut row = Features {
         log_return: f.next()?,
@@ -109,7 +116,7 @@ const fn numbers(f: &Features) -> [Option<f64>; 15] {
     ]
 }
 
-pub(crate) async fn insert(conn: &mut Conn<'_>, rows: &[(SeriesId, Ts, &FeatureRow)]) -> Result<()> {
+pub async fn insert(conn: &mut Conn<'_>, rows: &[(SeriesId, Ts, &FeatureRow)]) -> Result<()> {
     let table = if matches!(conn, Conn::Sqlite(_)) { &KEYED_BY_ONE } else { &KEYED_BY_TWO };
     load(conn, table, rows, |row, (id, computed_at, new)| {
         if matches!(row, Sink::Sqlite(_)) {
@@ -128,7 +135,7 @@ pub(crate) async fn insert(conn: &mut Conn<'_>, rows: &[(SeriesId, Ts, &FeatureR
 }
 
 /// Refuses rows out of order or place, and what no row of bars could have.
-pub(crate) fn check(write: &FeatureWrite) -> Result<()> {
+pub fn check(write: &FeatureWrite) -> Result<()> {
     let in_range = |row: &FeatureRow| write.replaces.contains(row.ts) && row.ts.ms() % 1_000 == 0;
     if !write.rows.is_sorted_by(|a, b| a.ts < b.ts) || !write.rows.iter().all(in_range) {
         return Err(StoreError::Refused("features must ascend by whole seconds inside the range they replace".into()));
