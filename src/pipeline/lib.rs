@@ -19,7 +19,6 @@ pub mod open;
 pub mod planning_inputs;
 pub mod quarantine;
 pub mod review;
-pub mod series_statuses;
 pub mod splits;
 
 use std::collections::BTreeMap;
@@ -46,7 +45,7 @@ use review::Unreviewed;
 
 pub use backfill::{Backfill, RunError};
 pub use barkeep_names::{self as names, claim, select};
-pub use barkeep_progress::{events, gate, journal, progress, summary};
+pub use barkeep_progress::{events, gate, journal, progress, series_statuses, summary};
 pub use open::{assemble, open, open_without_key};
 pub use summary::Summary;
 
