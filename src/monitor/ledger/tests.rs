@@ -174,7 +174,7 @@ async fn only_open_series_of_living_runs_are_in_a_run() {
         status(alive.execution_id, Timeframe::D1, SeriesRunState::Completed),
         status(dead.execution_id, Timeframe::W1, SeriesRunState::InProgress),
     ];
-    store.put_series_statuses(rows).await.unwrap();
+    store.put_series_statuses(rows.to_vec()).await.unwrap();
     let found = running_series(store.as_ref()).await.unwrap().into_iter();
     let mut found: Vec<(Timeframe, Ts, bool)> = found.map(|(key, at)| (key.1, at.since, at.has_begun)).collect();
     found.sort_unstable();
