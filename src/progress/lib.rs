@@ -2,6 +2,8 @@
 //! of several goes first ([`gate`]); and what it was in the end ([`summary`]). What is stored of the series that it works on is
 //! read by [`index`], what is stored of how far each one is comes from [`series_statuses`].
 
+#![warn(clippy::missing_errors_doc)]
+
 pub mod events;
 pub mod gate;
 pub mod index;

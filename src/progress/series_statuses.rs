@@ -155,3 +155,67 @@ impl SeriesStatuses {
         targets.iter().flat_map(|target| target.requested.iter().map(move |tf| close(target, *tf))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barkeep_market::{AssetClass, Criticality, Source};
+    use barkeep_store::{CriticalitySource, Listing, SymbolRow};
+
+    const AT: Ts = Ts(1_000);
+
+    fn target(name: String) -> Target {
+        let requested = vec![Timeframe::M5, Timeframe::M15, Timeframe::H1, Timeframe::H4, Timeframe::D1];
+        let row = SymbolRow {
+            symbol: name.parse().unwrap(),
+            asset_class: AssetClass::Stock,
+            vendor_ticker: name,
+            vendor: Source::default(),
+            criticality: Criticality::Low,
+            criticality_source: CriticalitySource::default(),
+            timeframes: requested.clone(),
+            active: true,
+            paused: false,
+            added_at: Ts(0),
+            history_from: None,
+            listing: Listing::default(),
+        };
+        Target { row, dirty: false, requested }
+    }
+
+    fn key(name: &str, timeframe: Timeframe) -> SeriesKey {
+        (name.parse().unwrap(), timeframe)
+    }
+
+    #[test]
+    fn a_run_of_fifty_thousand_series_keeps_only_those_it_has_begun() {
+        let targets: Vec<Target> = (0..10_000).map(|n| target(format!("S{n}"))).collect();
+        let (execution, targets) = (Uuid::from_u128(1), Arc::new(targets));
+        let mut statuses = SeriesStatuses::new(execution, Arc::clone(&targets));
+        assert_eq!((statuses.requested(), statuses.begun.len()), (50_000, 0));
+        assert!(size_of::<Begun>() <= 40);
+
+        let wrote = WriteOutcome { inserted: 2, revised: 1, ..WriteOutcome::default() };
+        let (known, other) = (key("S7", Timeframe::M5), key("S7", Timeframe::M1));
+        let next = statuses.status_after(&known, 5, AT).unwrap();
+        assert_eq!((next.status, next.records_processed), (SeriesRunState::InProgress, 5));
+        statuses.add(&known, 5, wrote, AT);
+        statuses.add(&other, 5, wrote, AT);
+        statuses.add_features(&known, 3, None);
+        statuses.add_features(&other, 3, Some("no bars"));
+        assert_eq!(statuses.begun.len(), 1, "one that was not requested has no row");
+        assert_eq!(statuses.status_after(&other, 1, AT), None);
+        assert_eq!(statuses.status_after(&known, 1, AT + 9).unwrap().started_at, Some(AT));
+
+        let reasons = BTreeMap::from([(key("S8", Timeframe::D1), "refused".to_owned())]);
+        let rows = statuses.closed(targets.get(7..9).unwrap(), &reasons, AT + 500);
+        let of =
+            |name: &str, tf| rows.iter().find(|row| (&row.symbol, row.timeframe) == (&key(name, tf).0, tf)).unwrap();
+        let begun = of("S7", Timeframe::M5);
+        assert_eq!((begun.records_processed, begun.records_inserted, begun.features_computed), (5, 3, 3));
+        assert_eq!((begun.status, begun.duration_seconds), (SeriesRunState::Completed, Some(0.5)));
+        let failed = of("S8", Timeframe::D1);
+        assert_eq!((failed.status, failed.error_message.as_deref()), (SeriesRunState::Failed, Some("refused")));
+        assert_eq!((rows.len(), failed.started_at), (10, Some(AT + 500)));
+    }
+}

@@ -56,7 +56,9 @@ impl Explanation {
                     "{name} is being fetched for the first time; its age counts once its newest bar is stored."
                 );
             }
-            Tier::Unknown => return format!("{name} was never requested, and no bar of it is stored."),
+            Tier::Unknown => {
+                return format!("The vendor has not answered for {name} yet, and no bar of it is stored.");
+            }
             Tier::Missing => return format!("No bar of {name} is stored: the vendor was asked and has none."),
             Tier::Fresh | Tier::Aging | Tier::Stale => {}
         }
