@@ -16,5 +16,5 @@ pub mod request;
 
 pub use gaps::{FamilyState, Horizon, Need};
 pub use needs::{Holes, Needs};
-pub use planner::{Market, Plan, build, build_checked};
+pub use planner::{Plan, PlanInputs, build, build_checked};
 pub use request::{Item, Request};

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use crate::conn::{Conn, Sql, limit, statements, values};
 use crate::field::{Fields, column, each};
-use crate::load::{Sink, Table, load};
+use crate::load::{LoadTable, Sink, load};
 use crate::writer::Work;
 use crate::{
     FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Result, SeriesId, SeriesRow, StoreError, TimeRange,
@@ -76,7 +76,7 @@ statements! {
          ON CONFLICT (series_id, ts) DO UPDATE SET state = excluded.state");
 }
 
-const FEATURES: Table = Table {
+const FEATURES: LoadTable = LoadTable {
     into: concat!("features (series_id, ts, ", columns!(), ", computed_at)"),
     columns: 25,
     conflict: "ON CONFLICT (series_id, ts) DO UPDATE SET log_return = excluded.log_return, \

@@ -19,7 +19,7 @@ use crate::writer::Owned;
 use crate::{Result, StoreError, fault, migration, postgres, sqlite};
 use barkeep_base::text::printable;
 
-pub use check::{Finding, Invariant};
+pub use check::{CheckFinding, Invariant};
 pub use info::{DatabaseInfo, TableInfo};
 
 /// A database that exists.
