@@ -69,7 +69,7 @@ pub struct DatabaseLoss {
 
 /// A series that is older than its criticality allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Breach {
+pub struct BreachedSeries {
     /// `BTC 5m`.
     pub series: String,
     pub criticality: Criticality,
@@ -82,7 +82,7 @@ pub struct Breach {
 
 /// A critical symbol whose newest attempts failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failing {
+pub struct FailingSymbol {
     pub symbol: Symbol,
     /// Runs in a row, of its worst series.
     pub runs: usize,
@@ -126,8 +126,8 @@ pub struct Inputs {
     pub database_lost: Option<DatabaseLoss>,
     /// A run works, and something of it is stored: a long first run is no failure.
     pub is_working: bool,
-    pub breaches: Vec<Breach>,
-    pub failing: Vec<Failing>,
+    pub breaches: Vec<BreachedSeries>,
+    pub failing: Vec<FailingSymbol>,
     pub holes: Vec<SymbolHoles>,
     /// How far this machine's clock is ahead of the vendor's, milliseconds; absent until an answer told.
     pub clock_skew_ms: Option<i64>,
@@ -135,7 +135,7 @@ pub struct Inputs {
 
 /// Something that is wrong now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Condition {
+pub struct AlertCondition {
     pub kind: Kind,
     /// What it is about, of a kind that can be about several things.
     pub subject: Option<String>,
@@ -147,7 +147,7 @@ pub struct Condition {
 
 /// Everything that is wrong, in the order of [`Kind`].
 #[must_use]
-pub fn conditions(inputs: &Inputs, policy: &Policy) -> Vec<Condition> {
+pub fn conditions(inputs: &Inputs, policy: &Policy) -> Vec<AlertCondition> {
     Kind::ALL
         .into_iter()
         .flat_map(|kind| match kind {
@@ -159,10 +159,10 @@ pub fn conditions(inputs: &Inputs, policy: &Policy) -> Vec<Condition> {
         .collect()
 }
 
-fn breach(breach: &Breach) -> Condition {
-    let Breach { series, criticality, behind, allowed, is_excused } = breach;
+fn breach(breach: &BreachedSeries) -> AlertCondition {
+    let BreachedSeries { series, criticality, behind, allowed, is_excused } = breach;
     let critical = *criticality == Criticality::Critical;
-    Condition {
+    AlertCondition {
         kind: Kind::RpoBreached,
         subject: Some(series.clone()),
         severity: if critical { Severity::Critical } else { Severity::Warning },
@@ -171,9 +171,9 @@ fn breach(breach: &Breach) -> Condition {
     }
 }
 
-fn failing(failing: &Failing) -> Option<Condition> {
-    let Failing { symbol, runs, reason, is_paused } = failing;
-    (*runs >= FAILING_RUNS).then(|| Condition {
+fn failing(failing: &FailingSymbol) -> Option<AlertCondition> {
+    let FailingSymbol { symbol, runs, reason, is_paused } = failing;
+    (*runs >= FAILING_RUNS).then(|| AlertCondition {
         kind: Kind::CriticalFailing,
         subject: Some(symbol.to_string()),
         severity: Severity::Critical,
@@ -182,9 +182,9 @@ fn failing(failing: &Failing) -> Option<Condition> {
     })
 }
 
-fn holes(holes: &SymbolHoles) -> Option<Condition> {
+fn holes(holes: &SymbolHoles) -> Option<AlertCondition> {
     let SymbolHoles { symbol, suspects, vendor_holes, what } = holes;
-    (*vendor_holes > 0 || *suspects > FEW_SUSPECTS).then(|| Condition {
+    (*vendor_holes > 0 || *suspects > FEW_SUSPECTS).then(|| AlertCondition {
         kind: Kind::VendorHoles,
         subject: Some(symbol.to_string()),
         severity: Severity::Warning,
@@ -199,7 +199,7 @@ fn above(some: usize, all: usize, threshold: f64) -> Option<f64> {
     (all > 0 && share > threshold).then_some(share * 100.0)
 }
 
-fn of(kind: Kind, i: &Inputs, policy: &Policy) -> Option<Condition> {
+fn of(kind: Kind, i: &Inputs, policy: &Policy) -> Option<AlertCondition> {
     let thresholds = &policy.monitoring_thresholds;
     let (severity, message) = match kind {
         Kind::NoSuccessfulBackfill => {
@@ -259,7 +259,7 @@ fn of(kind: Kind, i: &Inputs, policy: &Policy) -> Option<Condition> {
         // They have a condition for each subject.
         Kind::RpoBreached | Kind::CriticalFailing | Kind::VendorHoles => return None,
     };
-    Some(Condition { kind, subject: None, severity, message, is_excused: false })
+    Some(AlertCondition { kind, subject: None, severity, message, is_excused: false })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Inputs;
-use super::conditions::{Breach, Failing, SymbolHoles};
+use super::conditions::{BreachedSeries, FailingSymbol, SymbolHoles};
 use barkeep_market::freshness::Tier;
 use barkeep_market::ts::{DAY, HOUR, millis};
 use barkeep_market::{Calendar, Criticality, Symbol, Timeframe, Ts};
@@ -29,7 +29,7 @@ pub struct Rows {
     without_features: BTreeSet<SeriesId>,
     statuses: Vec<SeriesStatus>,
     last_success: Option<Ts>,
-    failing: Vec<Failing>,
+    failing: Vec<FailingSymbol>,
     engine_paused: bool,
 }
 
@@ -68,8 +68,12 @@ struct Runs<'a> {
 
 impl Runs<'_> {
     /// The critical symbols whose newest attempt failed, with how many did in a row.
-    async fn failing(&mut self, index: &SeriesIndex, statuses: &[SeriesStatus]) -> Result<Vec<Failing>, StoreError> {
-        let mut by_symbol: BTreeMap<Symbol, Failing> = BTreeMap::new();
+    async fn failing(
+        &mut self,
+        index: &SeriesIndex,
+        statuses: &[SeriesStatus],
+    ) -> Result<Vec<FailingSymbol>, StoreError> {
+        let mut by_symbol: BTreeMap<Symbol, FailingSymbol> = BTreeMap::new();
         let failed = statuses.iter().filter(|row| row.status == SeriesRunState::Failed);
         let critical = failed.filter_map(|row| {
             let (symbol, known) = index.find(&row.symbol, row.timeframe)?;
@@ -79,7 +83,7 @@ impl Runs<'_> {
         for (row, is_paused) in critical.take(FAILING_SERIES) {
             let runs = self.streak(&row.symbol, row.timeframe).await?;
             let reason = row.error_message.clone().unwrap_or_default();
-            let worst = Failing { symbol: row.symbol.clone(), runs, reason, is_paused };
+            let worst = FailingSymbol { symbol: row.symbol.clone(), runs, reason, is_paused };
             let known = by_symbol.entry(row.symbol.clone()).or_insert_with(|| worst.clone());
             if known.runs < runs {
                 *known = worst;
@@ -134,7 +138,7 @@ impl Inputs {
                 let is_new = now - watching_since < millis(rpo.refresh_every).min(SETTLING);
                 let is_fetched = at_work.is_some_and(|AtWork { since, .. }| now - *since < allowed);
                 let paused = *engine_paused || symbol.paused || known.row.paused;
-                inputs.breaches.push(Breach {
+                inputs.breaches.push(BreachedSeries {
                     series: format!("{} {}", symbol.symbol, known.row.timeframe),
                     criticality: symbol.criticality,
                     behind,
@@ -151,8 +155,8 @@ impl Inputs {
         }
         inputs.symbols_attempted = failed.len();
         inputs.symbols_failed = failed.values().filter(|failed| **failed).count();
-        let paused = |one: &Failing| one.is_paused || *engine_paused;
-        inputs.failing = failing.iter().map(|one| Failing { is_paused: paused(one), ..one.clone() }).collect();
+        let paused = |one: &FailingSymbol| one.is_paused || *engine_paused;
+        inputs.failing = failing.iter().map(|one| FailingSymbol { is_paused: paused(one), ..one.clone() }).collect();
         inputs.holes = holes(index, ledger, now);
         inputs
     }

@@ -13,8 +13,8 @@ mod receiver;
 pub mod state;
 pub mod webhook;
 
-pub use conditions::{Condition, DatabaseLoss, Inputs, Kind, conditions};
+pub use conditions::{AlertCondition, DatabaseLoss, Inputs, Kind, conditions};
 pub use monitor::{AlertMonitor, DatabaseHealth};
 pub use notify::Notifier;
 pub use receiver::Notification;
-pub use state::{AlertState, Change};
+pub use state::{AlertChange, AlertState};

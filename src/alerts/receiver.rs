@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::state::Change;
+use crate::state::AlertChange;
 
 /// An alert that came or went, as receivers hear of it.
-pub type Notification = Change;
+pub type Notification = AlertChange;
 
 /// Why a receiver did not take a message. Holds no URL, no password.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 
-use super::conditions::{Condition, Kind};
+use super::conditions::{AlertCondition, Kind};
 use barkeep_config::policy::Severity;
 use barkeep_market::Ts;
 use barkeep_store::{AlertRow, NewAlert, Store, StoreError};
@@ -22,7 +22,7 @@ const MOST_OPEN: usize = 1_000;
 
 /// An alert that came or went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct AlertChange {
     pub kind: Kind,
     /// What it is about, of a kind that can be about several things.
     pub subject: Option<String>,
@@ -33,7 +33,7 @@ pub struct Change {
     pub resolved_at: Option<Ts>,
 }
 
-impl Change {
+impl AlertChange {
     fn row(&self) -> NewAlert {
         NewAlert {
             kind: self.kind.name().to_owned(),
@@ -50,8 +50,8 @@ type Key = (Kind, Option<String>);
 /// The open alerts, and what the table does not know yet.
 #[derive(Debug, Default)]
 pub struct AlertState {
-    open: BTreeMap<Key, Change>,
-    unsaved: VecDeque<Change>,
+    open: BTreeMap<Key, AlertChange>,
+    unsaved: VecDeque<AlertChange>,
 }
 
 impl AlertState {
@@ -64,20 +64,23 @@ impl AlertState {
         let known = rows.into_iter().filter_map(|row| {
             let kind = Kind::ALL.into_iter().find(|kind| kind.name() == row.kind)?;
             let AlertRow { severity, subject, message, raised_at, .. } = row;
-            Some(((kind, subject.clone()), Change { kind, subject, severity, message, raised_at, resolved_at: None }))
+            Some((
+                (kind, subject.clone()),
+                AlertChange { kind, subject, severity, message, raised_at, resolved_at: None },
+            ))
         });
         Ok(Self { open: known.collect(), unsaved: VecDeque::new() })
     }
 
     /// The open alerts.
-    pub fn open(&self) -> impl Iterator<Item = &Change> {
+    pub fn open(&self) -> impl Iterator<Item = &AlertChange> {
         self.open.values()
     }
 
     /// Compares what is wrong now with what was; gives what changed, to be told. A condition that lasts is no change.
     ///
     /// `judged` names the kinds that could be judged: while the database is lost the others stay as they are.
-    pub fn step(&mut self, now: Ts, judged: &[Kind], conditions: &[Condition]) -> Vec<Change> {
+    pub fn step(&mut self, now: Ts, judged: &[Kind], conditions: &[AlertCondition]) -> Vec<AlertChange> {
         let mut changes = Vec::new();
         for kind in judged {
             let holds = self.held(*kind, conditions);
@@ -85,14 +88,15 @@ impl AlertState {
             for key in known.iter().filter(|key| !holds.contains_key(&key.1)) {
                 if let Some(over) = self.open.remove(key) {
                     // A clock set back must not make an alert end before it began.
-                    changes.push(Change { resolved_at: Some(now.max(over.raised_at)), ..over });
+                    changes.push(AlertChange { resolved_at: Some(now.max(over.raised_at)), ..over });
                 }
             }
             for (subject, (severity, message)) in holds {
                 let key = (*kind, subject);
                 if let Entry::Vacant(place) = self.open.entry(key) {
                     let subject = place.key().1.clone();
-                    let change = Change { kind: *kind, subject, severity, message, raised_at: now, resolved_at: None };
+                    let change =
+                        AlertChange { kind: *kind, subject, severity, message, raised_at: now, resolved_at: None };
                     changes.push(place.insert(change).clone());
                 }
             }
@@ -108,12 +112,12 @@ impl AlertState {
     }
 
     /// What holds of one kind, by subject: what is open stays open, new ones come up to a limit, and the rest is one.
-    fn held(&self, kind: Kind, conditions: &[Condition]) -> BTreeMap<Option<String>, (Severity, String)> {
+    fn held(&self, kind: Kind, conditions: &[AlertCondition]) -> BTreeMap<Option<String>, (Severity, String)> {
         let of_kind = || conditions.iter().filter(|c| c.kind == kind);
-        let is_open = |c: &&Condition| self.open.contains_key(&(kind, c.subject.clone()));
-        let told = |c: &Condition| (c.subject.clone(), (c.severity, c.message.clone()));
+        let is_open = |c: &&AlertCondition| self.open.contains_key(&(kind, c.subject.clone()));
+        let told = |c: &AlertCondition| (c.subject.clone(), (c.severity, c.message.clone()));
         let mut held: BTreeMap<_, _> = of_kind().filter(is_open).map(told).collect();
-        let mut rest: Option<(usize, &Condition)> = None;
+        let mut rest: Option<(usize, &AlertCondition)> = None;
         for new in of_kind().filter(|c| !is_open(c) && !c.is_excused) {
             if held.len() < MOST_SUBJECTS {
                 held.extend([told(new)]);
@@ -150,8 +154,8 @@ impl AlertState {
 mod tests {
     use super::*;
 
-    fn wrong(kind: Kind) -> Condition {
-        Condition {
+    fn wrong(kind: Kind) -> AlertCondition {
+        AlertCondition {
             kind,
             subject: None,
             severity: Severity::Warning,
@@ -160,7 +164,7 @@ mod tests {
         }
     }
 
-    fn told(changes: &[Change]) -> Vec<(Kind, bool)> {
+    fn told(changes: &[AlertChange]) -> Vec<(Kind, bool)> {
         changes.iter().map(|c| (c.kind, c.resolved_at.is_some())).collect()
     }
 
@@ -204,15 +208,15 @@ mod tests {
         store.close().await;
     }
 
-    fn late(series: usize, is_excused: bool) -> Condition {
-        Condition { subject: Some(format!("S{series:03} 5m")), is_excused, ..wrong(Kind::RpoBreached) }
+    fn late(series: usize, is_excused: bool) -> AlertCondition {
+        AlertCondition { subject: Some(format!("S{series:03} 5m")), is_excused, ..wrong(Kind::RpoBreached) }
     }
 
     #[tokio::test]
     async fn each_subject_comes_and_goes_by_itself_and_across_a_restart() {
         let dir = tempfile::tempdir().unwrap();
         let store = barkeep_store::open(&format!("sqlite:{}", dir.path().join("a.db").display()), false).await.unwrap();
-        let subjects = |changes: &[Change]| {
+        let subjects = |changes: &[AlertChange]| {
             changes.iter().map(|c| (c.subject.clone().unwrap(), c.resolved_at.is_some())).collect::<Vec<_>>()
         };
         let mut watch = AlertState::default();
@@ -233,7 +237,7 @@ mod tests {
     #[test]
     fn many_subjects_at_once_are_not_many_messages() {
         let mut watch = AlertState::default();
-        let all: Vec<Condition> = (0..500).map(|k| late(k, false)).collect();
+        let all: Vec<AlertCondition> = (0..500).map(|k| late(k, false)).collect();
         let told = watch.step(Ts(1), &Kind::ALL, &all);
         assert_eq!(told.len(), MOST_SUBJECTS + 1);
         let rest: Vec<_> = told.iter().filter(|c| c.subject.is_none()).map(|c| c.message.as_str()).collect();

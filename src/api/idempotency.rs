@@ -18,7 +18,7 @@ use super::problem::{Kind, Problem};
 use crate::guard::keys::hex;
 use barkeep_market::Ts;
 use barkeep_market::ts::{DAY, MINUTE};
-use barkeep_store::{ApiRequest, Claim, Store};
+use barkeep_store::{ApiRequest, IdempotencyClaim, Store};
 
 /// How long a response is stored.
 const RETENTION: i64 = DAY;
@@ -86,13 +86,13 @@ where
     let lock = idempotency_keys.lock_of(actor, &claim.key);
     let _locked = lock.lock().await;
     match store.claim_request(&claim, now - RETENTION, now - ABANDONED_AFTER).await? {
-        Claim::Ours => {}
-        Claim::Answered { status, body } => return Ok(replay(status, body)),
-        Claim::Another => {
+        IdempotencyClaim::Ours => {}
+        IdempotencyClaim::Answered { status, body } => return Ok(replay(status, body)),
+        IdempotencyClaim::Another => {
             return Err(Problem::invalid("idempotency-key", "was used for another request")
                 .hint("use a new key for a new request"));
         }
-        Claim::UnderWay => {
+        IdempotencyClaim::UnderWay => {
             return Err(Problem::new(Kind::Conflict, "this request is still running")
                 .hint("repeat it in a moment to get the response")
                 .header(header::RETRY_AFTER, HeaderValue::from_static("1")));

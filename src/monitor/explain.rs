@@ -30,7 +30,7 @@ use barkeep_store::{
     StoreError, SymbolRow,
 };
 use barkeep_vendor::limit::LimitSnapshot;
-pub use causes::{Attempt, Blocker, Cause, Outcome, Pause, Scope, Share, Split, SplitInputs};
+pub use causes::{AgeSplit, Blocker, Cause, Outcome, Pause, PauseScope, SeriesAttempt, Share, SplitInputs};
 pub use habit::Habit;
 
 /// Attempts looked back on. A longer row of failures is told as beginning there.
@@ -70,7 +70,7 @@ pub struct Explanation {
     /// What stands between this series and newer bars now.
     pub blocker: Blocker,
     /// Absent without a bar: then nothing has an age.
-    pub split: Option<Split>,
+    pub split: Option<AgeSplit>,
     /// Ranges in doubt.
     #[serde(default)]
     pub holes: HoleCounts,
@@ -231,8 +231,8 @@ impl Pauses {
         let on_symbol = store.operator_actions(Some(row.symbol.as_str()), ACTIONS).await?;
         let engine = store.engine_pause().await?;
         Ok(Self {
-            engine: engine.map(|p| Pause { by: Some(p.by), since: Some(p.since), scope: Scope::Engine }),
-            symbol: marked(row.paused, &on_symbol, Scope::Symbol),
+            engine: engine.map(|p| Pause { by: Some(p.by), since: Some(p.since), scope: PauseScope::Engine }),
+            symbol: marked(row.paused, &on_symbol, PauseScope::Symbol),
         })
     }
 
@@ -240,7 +240,7 @@ impl Pauses {
     async fn of(&self, store: &dyn Store, series: &SeriesRow) -> Result<Option<Pause>, StoreError> {
         let own = if series.paused {
             let target = series_target(&series.symbol, series.timeframe);
-            marked(true, &store.operator_actions(Some(&target), ACTIONS).await?, Scope::Series)
+            marked(true, &store.operator_actions(Some(&target), ACTIONS).await?, PauseScope::Series)
         } else {
             None
         };
@@ -249,14 +249,14 @@ impl Pauses {
 }
 
 /// The pause that the newest switch left in force.
-fn switched(actions: &[OperatorActionRow], scope: Scope) -> Option<Pause> {
+fn switched(actions: &[OperatorActionRow], scope: PauseScope) -> Option<Pause> {
     let mut switches = actions.iter().map(|row| &row.action);
     let last = switches.find(|a| a.result == "ok" && (a.action == PAUSE || a.action == RESUME))?;
     (last.action == PAUSE).then(|| Pause { by: Some(last.actor.clone()), since: Some(last.at), scope })
 }
 
 /// The mark is what holds a symbol or a series back; the note of who set it may be missing.
-fn marked(paused: bool, actions: &[OperatorActionRow], scope: Scope) -> Option<Pause> {
+fn marked(paused: bool, actions: &[OperatorActionRow], scope: PauseScope) -> Option<Pause> {
     paused.then(|| switched(actions, scope).unwrap_or(Pause { by: None, since: None, scope }))
 }
 
@@ -273,7 +273,7 @@ async fn window_full_until(store: &dyn Store, settings: &Settings, now: &Moment)
 }
 
 /// A status row as an attempt to bring the series up to date.
-fn attempt(status: &SeriesStatus, executions: &[ExecutionRow], dead: &[String]) -> Option<Attempt> {
+fn attempt(status: &SeriesStatus, executions: &[ExecutionRow], dead: &[String]) -> Option<SeriesAttempt> {
     let execution = executions.iter().find(|e| e.execution_id == status.execution_id);
     let at = execution.map(|e| e.started_at).or(status.started_at).or(status.completed_at)?;
     let live = execution.is_some_and(|e| e.status == ExecutionStatus::Running && !dead.contains(&e.owner));
@@ -283,7 +283,7 @@ fn attempt(status: &SeriesStatus, executions: &[ExecutionRow], dead: &[String]) 
         SeriesRunState::Pending | SeriesRunState::InProgress if live => Outcome::Running,
         SeriesRunState::Pending | SeriesRunState::InProgress => Outcome::Interrupted,
     };
-    Some(Attempt { at, outcome })
+    Some(SeriesAttempt { at, outcome })
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ const SUCCESSORS: usize = 3;
 
 /// What the vendor's reference data say of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct ListingAnswer {
     pub listing: Listing,
     /// Of an unknown name: a known one that is spelled nearly alike.
     pub near: Option<String>,
@@ -31,7 +31,7 @@ pub struct Answer {
 
 /// What is stored of a symbol: its first and its last bar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredSpan {
     pub first: Option<Ts>,
     pub last: Option<Ts>,
 }
@@ -64,15 +64,15 @@ pub async fn ask(
     vendor: &Dispatcher,
     calendar: &Calendar,
     row: &SymbolRow,
-    stored: Stored,
+    stored: StoredSpan,
     rows: &[SymbolRow],
     now: Ts,
     cancel: &CancellationToken,
-) -> Result<Answer, Fault> {
+) -> Result<ListingAnswer, Fault> {
     let blank = Listing { checked_at: Some(now), ..Listing::default() };
     let Some(found) = vendor.ticker(row.vendor, &row.vendor_ticker, cancel).await? else {
         let near = suggestion(vendor, row, rows, cancel).await;
-        return Ok(Answer { listing: Listing { state: ListingState::Unknown, ..blank }, near });
+        return Ok(ListingAnswer { listing: Listing { state: ListingState::Unknown, ..blank }, near });
     };
     let class = row.asset_class;
     // A date after the first stored bar is another listing's.
@@ -85,11 +85,11 @@ pub async fn ask(
             None => (ListingState::Delisted, None),
         },
     };
-    Ok(Answer { listing: Listing { state, listed_on, ended_on, renamed_to, ..blank }, near: None })
+    Ok(ListingAnswer { listing: Listing { state, listed_on, ended_on, renamed_to, ..blank }, near: None })
 }
 
 /// The last day of trading. The vendor writes it or the day after it; the stored bars tell which.
-fn last_day(calendar: &Calendar, class: AssetClass, day: NaiveDate, stored: Stored) -> NaiveDate {
+fn last_day(calendar: &Calendar, class: AssetClass, day: NaiveDate, stored: StoredSpan) -> NaiveDate {
     let Some(last) = stored.last.map(|last| class.date_of(last)).filter(|last| *last < day) else { return day };
     let between = Interval::new(after(class, last), class.midnight(day));
     if sessions(calendar, class, between) == 0 { last } else { day }
@@ -248,7 +248,7 @@ mod tests {
     fn the_day_after_the_last_session_is_not_a_day_of_trading() {
         let class = AssetClass::Stock;
         let last = |bar: &str, day: &str| {
-            let stored = Stored { first: None, last: Some(class.midnight(on(bar))) };
+            let stored = StoredSpan { first: None, last: Some(class.midnight(on(bar))) };
             last_day(&Calendar::new(), class, on(day), stored).to_string()
         };
         assert_eq!(last("2022-10-27", "2022-10-28"), "2022-10-27");

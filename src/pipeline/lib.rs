@@ -50,13 +50,13 @@ pub use summary::Summary;
 
 /// A vendor beside the usual one.
 #[derive(Clone)]
-pub struct Line {
+pub struct VendorLine {
     pub vendor: Arc<dyn Vendor>,
     pub limiter: Arc<Limiter>,
 }
 
 /// Vendors beside the usual one.
-pub type Others = BTreeMap<Source, Line>;
+pub type Others = BTreeMap<Source, VendorLine>;
 
 /// How many requests the settings allow in each window of a vendor.
 #[must_use]

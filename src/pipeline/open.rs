@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::gate::PriorityGate;
-use crate::{EngineContext, Line, Others, places};
+use crate::{EngineContext, Others, VendorLine, places};
 use barkeep_base::clock::{Clock, CorrectedClock};
 use barkeep_base::published::Published;
 use barkeep_config::Config;
@@ -68,7 +68,7 @@ async fn with_others(
     let coinbase = Coinbase::new(&settings.coinbase, &settings.vendor).map_err(OpenError::Vendor)?;
     let allowed = places(Source::Coinbase, settings);
     let limiter = Arc::new(Limiter::windowed(Source::Coinbase, allowed, settings.vendor.total_timeout));
-    let others = Others::from([(Source::Coinbase, Line { vendor: Arc::new(coinbase), limiter })]);
+    let others = Others::from([(Source::Coinbase, VendorLine { vendor: Arc::new(coinbase), limiter })]);
     let engine = assemble(store, usual, config, clock).await?;
     Ok(EngineContext { others: Arc::new(others), ..engine })
 }

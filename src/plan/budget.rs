@@ -145,14 +145,14 @@ pub struct Tightest {
 
 /// When something is due. Declared in the order of the plan: what has no deadline comes last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Due {
+pub enum ItemDue {
     By(Ts),
     Whenever,
 }
 
 /// The order of the plan: criticality, newest bars before history, earliest deadline, most milliseconds of staleness per
 /// request.
-pub type Urgency = (Criticality, bool, Due, i64);
+pub type Urgency = (Criticality, bool, ItemDue, i64);
 
 /// Where an item stands in that order; smaller goes first.
 #[must_use]
@@ -160,7 +160,7 @@ pub fn urgency(item: &Item, staleness: &Staleness) -> Urgency {
     let deadline = served(item, staleness).map(|(_, stale)| stale.deadline).min();
     let removed: i64 = served(item, staleness).filter_map(|(_, stale)| stale.behind).sum();
     let per_request = removed / i64::try_from(item.requests.max(1)).unwrap_or(i64::MAX);
-    (item.criticality, !item.newest, deadline.map_or(Due::Whenever, Due::By), -per_request)
+    (item.criticality, !item.newest, deadline.map_or(ItemDue::Whenever, ItemDue::By), -per_request)
 }
 
 /// The series that an item brings up to date.

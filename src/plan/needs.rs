@@ -100,7 +100,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::planner::{Market, Plan, build, build_checked};
+    use crate::planner::{Plan, PlanInputs, build, build_checked};
     use crate::request::{Item, Request};
     use barkeep_market::freshness::Delay;
     use barkeep_market::ts::{DAY, HOUR};
@@ -158,7 +158,7 @@ mod tests {
         let cal = Calendar::new();
         let needs = needs(&cal, new_symbols(1_000));
         assert_eq!(needs.worked_out(), 2);
-        let plan = build(&cal, &needs.into_vec(), &Market { grouped_daily: true, ..Market::default() });
+        let plan = build(&cal, &needs.into_vec(), &PlanInputs { grouped_daily: true, ..PlanInputs::default() });
         let of_market: Vec<&Item> = plan.items.iter().filter(|i| i.symbols.len() == 1_000).collect();
         assert!(of_market.len() > 25, "{} days of the whole market", of_market.len());
         let lists = of_market.iter().filter(|item| !Arc::ptr_eq(&item.symbols, &of_market[0].symbols));
@@ -174,7 +174,7 @@ mod tests {
             asked.set(asked.get() + 1);
             if asked.get() > 10 { Err("nobody wants it") } else { Ok(()) }
         };
-        assert_eq!(build_checked(&cal, &needs, &Market::default(), check).unwrap_err(), "nobody wants it");
+        assert_eq!(build_checked(&cal, &needs, &PlanInputs::default(), check).unwrap_err(), "nobody wants it");
         assert_eq!(asked.get(), 11);
     }
 
@@ -193,7 +193,7 @@ mod tests {
             |name, vendor| FamilyState { class: AssetClass::Crypto, vendor, ..state(name, Timeframe::M5, &[], true) };
         let both = needs(&cal, vec![of(0, Source::Massive), of(1, Source::Coinbase), of(2, Source::Massive)]);
         assert_eq!(both.worked_out(), 2);
-        let plan = build(&cal, &both.into_vec(), &Market::default());
+        let plan = build(&cal, &both.into_vec(), &PlanInputs::default());
         let requests = |vendor: Source| {
             let of_vendor = plan.items.iter().filter(|item| item.request.vendor() == vendor);
             of_vendor.map(|item| item.requests).sum::<u64>()
@@ -234,7 +234,7 @@ mod tests {
             let shared = shared.into_vec();
             prop_assert_eq!(&shared, &single);
             let not_grouped = refused.iter().map(|k| format!("S{k}").parse().unwrap()).collect();
-            let market = Market { grouped_daily: grouped, not_grouped, ..Market::default() };
+            let market = PlanInputs { grouped_daily: grouped, not_grouped, ..PlanInputs::default() };
             let plan = build(&cal, &shared, &market);
             prop_assert_eq!(told(&plan), told(&build(&cal, &single, &market)));
 

@@ -95,7 +95,7 @@ impl Plan {
 
 /// What planning may use.
 #[derive(Clone, Debug, Default)]
-pub struct Market {
+pub struct PlanInputs {
     /// Whether a whole market day may be requested at once.
     pub grouped_daily: bool,
     /// Symbols that grouped answers are known not to hold (OTC, delisted, unknown).
@@ -116,7 +116,7 @@ pub struct Market {
 
 /// The requests for the given needs, most important first. `estimated_seconds` is left 0 for the caller to fill.
 #[must_use]
-pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
+pub fn build(cal: &Calendar, needs: &[Need], market: &PlanInputs) -> Plan {
     let Ok(plan) = build_checked(cal, needs, market, || Ok::<(), Infallible>(()));
     plan
 }
@@ -128,7 +128,7 @@ pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
 pub fn build_checked<E>(
     cal: &Calendar,
     needs: &[Need],
-    market: &Market,
+    market: &PlanInputs,
     check: impl Fn() -> Result<(), E>,
 ) -> Result<Plan, E> {
     let mut bars: HashMap<*const Found, u64> = HashMap::new();
@@ -263,7 +263,7 @@ fn is_newest(cal: &Calendar, need: &Need, end: Ts) -> bool {
 }
 
 /// Ranges for one symbol's gaps. They depend on nothing of the symbol but what is alike in all that share [`Found`].
-fn ranges_of(cal: &Calendar, need: &Need, market: &Market, capacity: Capacity) -> Vec<Asked> {
+fn ranges_of(cal: &Calendar, need: &Need, market: &PlanInputs, capacity: Capacity) -> Vec<Asked> {
     let (class, base) = (need.state.class, need.state.base);
     let bar_before = |t: Ts| base.span(class, t - 1).start;
     let mut gaps: IntervalSet = need.gaps.iter().map(|gap| base.snap_out(class, gap)).collect();

@@ -72,7 +72,7 @@ struct State {
 
 /// A place inside the gate, given back when dropped.
 #[derive(Debug)]
-pub struct Permit {
+pub struct GatePermit {
     gate: Arc<PriorityGate>,
     id: u64,
     /// Cancelled when the execution is, and when the engine, the symbol or all it is made for is paused or cancelled
@@ -80,7 +80,7 @@ pub struct Permit {
     pub token: CancellationToken,
 }
 
-impl Drop for Permit {
+impl Drop for GatePermit {
     fn drop(&mut self) {
         let mut state = self.gate.state();
         state.inside.remove(&self.id);
@@ -157,7 +157,7 @@ impl PriorityGate {
         priority: Priority,
         purpose: Option<Purpose>,
         cancel: &CancellationToken,
-    ) -> Result<Permit, Refused> {
+    ) -> Result<GatePermit, Refused> {
         let (bell, rung) = oneshot::channel();
         let id = {
             let mut state = self.state();
@@ -180,7 +180,7 @@ impl PriorityGate {
             }
             _ = rung => {}
         }
-        let pass = Permit { gate: Arc::clone(self), id, token: cancel.child_token() };
+        let pass = GatePermit { gate: Arc::clone(self), id, token: cancel.child_token() };
         let mut state = self.state();
         let refusal = purpose.as_ref().and_then(|purpose| state.refusal(purpose));
         state.inside.insert(id, (purpose, pass.token.clone()));

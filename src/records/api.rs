@@ -25,14 +25,14 @@ use barkeep_market::Ts;
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", const_into_str)]
-pub enum Role {
+pub enum KeyRole {
     /// Look at everything.
     Read,
     /// Also start, stop and change things.
     Operate,
 }
 
-impl Role {
+impl KeyRole {
     pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
@@ -49,7 +49,7 @@ pub struct ApiKey {
     pub name: String,
     /// SHA-256 of the key, 64 hex digits.
     pub hash: String,
-    pub role: Role,
+    pub role: KeyRole,
     pub created_at: Ts,
     pub revoked_at: Option<Ts>,
     pub last_used_at: Option<Ts>,
@@ -71,7 +71,7 @@ pub struct ApiRequest {
 
 /// What is known of a request that may have been sent before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claim {
+pub enum IdempotencyClaim {
     /// Nobody sent it: it is the caller's to carry out and to settle.
     Ours,
     /// It was carried out; this was the answer.

@@ -16,9 +16,9 @@ mod series;
 pub mod session;
 mod waste;
 
-pub use api::{ApiKey, ApiRequest, Claim, Role};
+pub use api::{ApiKey, ApiRequest, IdempotencyClaim, KeyRole};
 pub use bars::{Coverage, CoverageState, Evidence, StoredBar};
-pub use claims::{Claimed, Claiming as SeriesClaiming, Holder, KeptClaim, SeriesClaim};
+pub use claims::{Claimed, Holder, KeptClaim, SeriesClaim, SeriesClaiming};
 pub use error::{Result, StoreError};
 pub use executions::{ExecutionRow, ExecutionStatus, SeriesRunState, SeriesStatus, Trigger, was_called_off};
 pub use features::{

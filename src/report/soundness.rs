@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use barkeep_base::format::plural;
 use barkeep_market::ts::{DAY, HOUR};
 use barkeep_market::{AssetClass, Calendar, Interval, Timeframe, Ts};
-use barkeep_store::upkeep::{Finding, Invariant};
+use barkeep_store::upkeep::{CheckFinding, Invariant};
 use barkeep_store::{Coverage, CoverageState, SeriesRow, Store, StoreError};
 
 /// A symbol that has bars in so many sessions in a row trades in every session.
@@ -20,7 +20,7 @@ const PIECE: i64 = 6 * HOUR;
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn lost_sessions(store: &dyn Store, calendar: &Calendar) -> Result<Vec<Finding>, StoreError> {
+pub async fn lost_sessions(store: &dyn Store, calendar: &Calendar) -> Result<Vec<CheckFinding>, StoreError> {
     let symbols = store.symbols().await?;
     let mut found = Vec::new();
     for row in store.series().await? {
@@ -45,9 +45,9 @@ pub async fn lost_sessions(store: &dyn Store, calendar: &Calendar) -> Result<Vec
     Ok(found)
 }
 
-fn finding(row: &SeriesRow, count: usize, first: Ts, last: Ts) -> Finding {
+fn finding(row: &SeriesRow, count: usize, first: Ts, last: Ts) -> CheckFinding {
     let rows = i64::try_from(count).unwrap_or(i64::MAX);
-    Finding {
+    CheckFinding {
         invariant: Invariant::Sessions,
         symbol: Some(row.symbol.clone()),
         timeframe: Some(row.timeframe),

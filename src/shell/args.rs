@@ -17,7 +17,7 @@ use barkeep_store::TimeRange;
 
 /// The series to fetch, and the time range.
 #[derive(Args, Clone, Debug, Default)]
-pub struct Selection {
+pub struct SelectionArgs {
     /// Symbols such as AAPL, SPY or BTC, @FILE or - for a list; unknown ones are added to the database
     #[arg(value_name = "SYMBOL", value_parser = new_names)]
     pub symbols: Vec<Names>,
@@ -47,7 +47,7 @@ pub struct Selection {
     pub vendor: Option<Source>,
 }
 
-impl Selection {
+impl SelectionArgs {
     /// Whether nothing at all was selected.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -180,15 +180,15 @@ mod tests {
     fn selections_of_nothing_are_refused() {
         let now = Ts(1_700_000_000_000);
         let one = |from: &str, to: &str| {
-            let selection = Selection {
+            let selection = SelectionArgs {
                 symbols: vec![new_names("AAPL").unwrap()],
                 from: when(from),
                 to: when(to),
-                ..Selection::default()
+                ..SelectionArgs::default()
             };
             selection.check(now).map_err(|e| e.message)
         };
-        assert!(Selection::default().check(now).unwrap_err().hint.unwrap().contains("--all"));
+        assert!(SelectionArgs::default().check(now).unwrap_err().hint.unwrap().contains("--all"));
         assert_eq!(one("2023-01-01", "2023-01-01"), Ok(()));
         assert_eq!(one("2023-01-01", ""), Ok(()));
         let backwards = one("2023-01-02", "2023-01-01").unwrap_err();

@@ -13,7 +13,7 @@ use super::output::note;
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::log::{Tail, Telemetry};
 use barkeep_config::{Environment, Loaded, Overrides, RateLimit, Settings};
-use barkeep_store::{HealthListener, Opening, Retry, Starting, Store, StoreError, SymbolRow};
+use barkeep_store::{HealthListener, Retry, Starting, Store, StoreError, StoreOptions, SymbolRow};
 
 /// What every command says that needs a key and finds none.
 pub const NO_API_KEY: &str = "no API key: MASSIVE_API_KEY, POLYGON_API_KEY and vendor.key_file are not set";
@@ -248,7 +248,7 @@ impl Session {
             barkeep_store::open_with(
                 database.as_str(),
                 readonly,
-                Opening { retry, connections, writers, starting, ..Opening::default() },
+                StoreOptions { retry, connections, writers, starting, ..StoreOptions::default() },
             )
             .await
         })

@@ -44,9 +44,9 @@ pub use fault::{FaultCount, FaultRule};
 pub use fault_kind::{FaultKind, fault_names};
 pub use http::log::{KeyForm, LoggedRequest};
 pub use plan::{Older, SimDelay};
-pub use script::event::{Change, Event, Market, Script};
+pub use script::event::{Change, Market, Script, ScriptEvent};
 pub use script::file::ScriptError;
-pub use script::truth::{SimBar, TruthBar, TruthError, Wanted};
+pub use script::truth::{SimBar, TruthBar, TruthError, WantedBars};
 pub use script::when::{Offset, When};
 
 use barkeep_base::clock::Clock;
@@ -190,7 +190,7 @@ impl Sim {
     ///
     /// # Errors
     /// When the recorded bars cannot be read.
-    pub fn truth(&self, wanted: &Wanted) -> Result<Vec<TruthBar>, TruthError> {
+    pub fn truth(&self, wanted: &WantedBars) -> Result<Vec<TruthBar>, TruthError> {
         script::truth::truth(self.shared.view(&self.shared.book(), Ts::MAX), wanted)
     }
 
@@ -198,7 +198,7 @@ impl Sim {
     ///
     /// # Errors
     /// When the recorded bars cannot be read.
-    pub fn had(&self, wanted: &Wanted, at: Ts) -> Result<Vec<SimBar>, TruthError> {
+    pub fn had(&self, wanted: &WantedBars, at: Ts) -> Result<Vec<SimBar>, TruthError> {
         script::truth::had(self.shared.view(&self.shared.book(), at), wanted, at)
     }
 

@@ -18,7 +18,7 @@ use barkeep_market::evidence::Part;
 use barkeep_market::freshness::Tier;
 use barkeep_market::{AssetClass, Criticality, Source, Symbol, Timeframe, Ts};
 use barkeep_records::{
-    CoverageState, CriticalitySource, ExecutionStatus, ListingState, RequestPurpose, Result, Role, SeriesId,
+    CoverageState, CriticalitySource, ExecutionStatus, KeyRole, ListingState, RequestPurpose, Result, SeriesId,
     SeriesRunState, SplitStatus, StoreError, Trigger, Verdict,
 };
 
@@ -198,7 +198,7 @@ words! {
     Trigger, "a trigger", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Severity, "a severity", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Tier, "a staleness tier", |s| Self::ALL.into_iter().find(|t| t.name() == s);
-    Role, "a role", |s| Self::ALL.into_iter().find(|t| t.name() == s);
+    KeyRole, "a role", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     SeriesRunState, "a series status", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Part, "a part of a session", |s| Self::from_str(s).ok();
     ListingState, "a listing", |s| Self::ALL.into_iter().find(|t| t.name() == s);

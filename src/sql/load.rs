@@ -15,7 +15,7 @@ use super::{Result, StoreError, fault};
 use barkeep_market::Ts;
 
 /// Where rows go.
-pub struct Table {
+pub struct LoadTable {
     /// `bars (series_id, ts, …)`: the columns in the order [`Put`] writes them.
     pub into: &'static str,
     pub columns: i16,
@@ -136,7 +136,7 @@ impl Sink<'_> {
 /// When a value cannot be encoded, or the database fails.
 pub async fn load<T: Sync>(
     conn: &mut Conn<'_>,
-    table: &Table,
+    table: &LoadTable,
     rows: &[T],
     put: impl Fn(&mut Sink<'_>, &T) -> Put + Send + Sync,
 ) -> Result<()> {
@@ -211,12 +211,12 @@ fn refused(error: sqlx::error::BoxDynError) -> StoreError {
 }
 
 /// SQLite's statement for [`ROWS`] rows.
-fn full(table: &Table) -> String {
+fn full(table: &LoadTable) -> String {
     format!("INSERT INTO {} {} {}", table.into, values(table, ROWS), table.conflict)
 }
 
 /// SQLite's statement for as many rows as its first value says, at most `places`. Values that are not bound are NULL.
-fn part(table: &Table, places: usize) -> String {
+fn part(table: &LoadTable, places: usize) -> String {
     format!(
         "WITH taken (n) AS (VALUES (?)) INSERT INTO {} SELECT * FROM ({}) WHERE TRUE LIMIT (SELECT n FROM taken) {}",
         table.into,
@@ -226,7 +226,7 @@ fn part(table: &Table, places: usize) -> String {
 }
 
 /// SQLite looks a statement up by its text, so that is short.
-fn values(table: &Table, rows: usize) -> String {
+fn values(table: &LoadTable, rows: usize) -> String {
     let row = format!("({})", vec!["?"; usize::from(table.columns.unsigned_abs())].join(","));
     format!("VALUES {}", vec![row; rows].join(","))
 }

@@ -27,7 +27,7 @@ pub use conn::Dialect;
 pub use database::fence::AsWorker;
 #[cfg(any(test, feature = "memory"))]
 pub use memory::Memory;
-pub use open::{Opening, open, open_with, open_with_retry, sqlite_file};
+pub use open::{StoreOptions, open, open_with, open_with_retry, sqlite_file};
 pub use postgres::Starting;
 pub use retry::{HealthListener, Retry};
 pub use sqlite::Stamp;
@@ -453,7 +453,7 @@ pub trait Store: Send + Sync {
 
     /// Claims a request, or says what became of it. Requests older than `expired` are forgotten, and those older than
     /// `abandoned` that nobody settled.
-    async fn claim_request(&self, request: &ApiRequest, expired: Ts, abandoned: Ts) -> Result<Claim>;
+    async fn claim_request(&self, request: &ApiRequest, expired: Ts, abandoned: Ts) -> Result<IdempotencyClaim>;
 
     /// Keeps the answer to a claimed request, or gives the claim back.
     async fn settle_request(&self, request: &ApiRequest, answer: Option<(u16, String)>) -> Result<()>;

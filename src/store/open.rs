@@ -21,7 +21,7 @@ use super::{Result, Retry, Store, StoreError, postgres, sqlite};
 /// when the file is no database or was made by a newer barkeep, `Disk` when it cannot be written, and `NotFound` when
 /// there is nothing to read. No message holds the password.
 pub async fn open(url: &str, readonly: bool) -> Result<Arc<dyn Store>> {
-    open_with(url, readonly, Opening::default()).await
+    open_with(url, readonly, StoreOptions::default()).await
 }
 
 /// Opens a database like [`open`], and fails as fast; once it is open, calls wait for it when it is lost.
@@ -29,11 +29,11 @@ pub async fn open(url: &str, readonly: bool) -> Result<Arc<dyn Store>> {
 /// # Errors
 /// Like [`open`].
 pub async fn open_with_retry(url: &str, readonly: bool, retry: Retry) -> Result<Arc<dyn Store>> {
-    open_with(url, readonly, Opening { retry: Some(retry), ..Opening::default() }).await
+    open_with(url, readonly, StoreOptions { retry: Some(retry), ..StoreOptions::default() }).await
 }
 
 /// How a database is opened.
-pub struct Opening<'a> {
+pub struct StoreOptions<'a> {
     /// With it, calls wait for a database that is lost once it was open.
     pub retry: Option<Retry>,
     /// Connections to a PostgreSQL server, at least 2: one writes, one sends heartbeats unless there are
@@ -52,7 +52,7 @@ const CONNECTIONS: u32 = 5;
 /// More make the server the limit.
 const WRITERS: u32 = 2;
 
-impl Default for Opening<'_> {
+impl Default for StoreOptions<'_> {
     fn default() -> Self {
         Self {
             retry: None,
@@ -68,16 +68,16 @@ impl Default for Opening<'_> {
 ///
 /// # Errors
 /// Like [`open`].
-pub async fn open_with(url: &str, readonly: bool, opening: Opening<'_>) -> Result<Arc<dyn Store>> {
+pub async fn open_with(url: &str, readonly: bool, opening: StoreOptions<'_>) -> Result<Arc<dyn Store>> {
     let database = connect(url, readonly, &opening).await?;
     Ok(Arc::new(Database { retry: opening.retry, ..database }))
 }
 
-async fn connect(url: &str, readonly: bool, opening: &Opening<'_>) -> Result<Database> {
+async fn connect(url: &str, readonly: bool, opening: &StoreOptions<'_>) -> Result<Database> {
     match parse(url)? {
         Target::Sqlite(address) => sqlite::open(&address, readonly).await,
         Target::Postgres(hosts) => {
-            let Opening { connections, writers, starting, worker, .. } = opening;
+            let StoreOptions { connections, writers, starting, worker, .. } = opening;
             postgres::open(hosts, readonly, (*connections, *writers), *starting, worker.clone()).await
         }
     }

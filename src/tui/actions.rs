@@ -119,12 +119,12 @@ impl Group {
 
 /// The screens an action is available on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum ActionScope {
     Everywhere,
     On(&'static [Screen]),
 }
 
-impl Scope {
+impl ActionScope {
     #[must_use]
     pub fn includes(self, screen: Screen) -> bool {
         match self {
@@ -171,7 +171,7 @@ pub struct Spec {
     pub title: Title,
     pub help: &'static str,
     pub group: Group,
-    pub scope: Scope,
+    pub scope: ActionScope,
     pub keys: &'static [&'static str],
     /// Its rank in the footer, smallest first; `None`: not in the footer.
     pub footer: Option<u8>,
@@ -223,7 +223,7 @@ const fn view_action(
         title: Title::Fixed(title),
         help,
         group,
-        scope: Scope::Everywhere,
+        scope: ActionScope::Everywhere,
         keys,
         footer: None,
         is_command: false,
@@ -249,8 +249,8 @@ const fn command(
     }
 }
 
-const TABLES: Scope = Scope::On(&[Screen::Symbols, Screen::Coverage]);
-const WITH_SERIES: Scope = Scope::On(&[
+const TABLES: ActionScope = ActionScope::On(&[Screen::Symbols, Screen::Coverage]);
+const WITH_SERIES: ActionScope = ActionScope::On(&[
     Screen::Overview,
     Screen::Symbols,
     Screen::Coverage,
@@ -280,8 +280,8 @@ pub fn key_table() -> String {
             let keys: Vec<String> = spec.keys.iter().map(|key| format!("`{key}`")).collect();
             let keys = if keys.is_empty() { "command palette".to_owned() } else { keys.join(" ") };
             let place = match spec.scope {
-                Scope::Everywhere => "all".to_owned(),
-                Scope::On(screens) => screens.iter().map(|s| s.title()).collect::<Vec<_>>().join(", "),
+                ActionScope::Everywhere => "all".to_owned(),
+                ActionScope::On(screens) => screens.iter().map(|s| s.title()).collect::<Vec<_>>().join(", "),
             };
             // Writing to a string does not fail.
             let _ = writeln!(out, "| {keys} | `{}` | {} | {place} |", spec.name, spec.help);

@@ -31,7 +31,7 @@ use crate::draw::hits::HitMap;
 use crate::draw::theme::{ColorDepth, Look, OwnTheme, ThemeKind};
 use crate::model::answers::Answers;
 use crate::model::arranged::Arranged;
-use crate::model::cursor::Cursor;
+use crate::model::cursor::ListCursor;
 use crate::model::layer::Layer;
 use crate::model::msg::Pending;
 use crate::model::query::Query;
@@ -61,7 +61,7 @@ pub struct Now {
 
 /// A time in which runs followed each other without a longer break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Work {
+pub struct WorkPeriod {
     pub since: Ts,
     /// When a run was seen last.
     pub until: Ts,
@@ -89,7 +89,7 @@ pub struct Model {
     /// The same by symbol and timeframe.
     pub wall: Wall,
     /// The time in which there were runs all along.
-    pub work: Option<Work>,
+    pub work: Option<WorkPeriod>,
     /// Whether the list that has the focus fills the screen.
     pub maximized: bool,
     /// Since when the view is frozen.
@@ -103,9 +103,9 @@ pub struct Model {
     pub trail: Vec<Screen>,
     /// Which list of each screen has the focus: an index into [`Screen::lists`].
     pub panes: [usize; Screen::ALL.len()],
-    pub cursors: BTreeMap<ListId, Cursor>,
+    pub cursors: BTreeMap<ListId, ListCursor>,
     pub symbols: SymbolsState,
-    pub coverage: CoverageState,
+    pub coverage: CoverageScreen,
     pub detail: DetailState,
     pub executions: ExecutionsState,
     pub log: LogState,
@@ -182,7 +182,7 @@ pub enum Zoom {
 
 /// The coverage map. Its rows are those of the table of series.
 #[derive(Clone, Debug, Default)]
-pub struct CoverageState {
+pub struct CoverageScreen {
     pub zoom: Zoom,
     /// The selected date; the newest when there is none.
     pub date: Option<NaiveDate>,
@@ -296,7 +296,7 @@ impl Model {
             panes: [0; Screen::ALL.len()],
             cursors: BTreeMap::new(),
             symbols: SymbolsState::default(),
-            coverage: CoverageState::default(),
+            coverage: CoverageScreen::default(),
             detail: DetailState::default(),
             executions: ExecutionsState::default(),
             log: LogState::default(),
@@ -374,6 +374,6 @@ impl Model {
     pub(crate) fn works(&mut self, since: Ts) {
         let until = self.now.wall;
         let before = self.work.filter(|work| until - work.until < LASTING).map_or(since, |work| work.since.min(since));
-        self.work = Some(Work { since: before, until });
+        self.work = Some(WorkPeriod { since: before, until });
     }
 }

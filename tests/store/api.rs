@@ -1,7 +1,7 @@
 //! What the HTTP API keeps: keys, answers to requests that may be repeated, marks of series.
 
 use barkeep::market::{Interval, Timeframe, Ts, split::Split};
-use barkeep::store::{ApiKey, ApiRequest, Claim, FeatureWrite, Role, StoreError, Verdict};
+use barkeep::store::{ApiKey, ApiRequest, FeatureWrite, IdempotencyClaim, KeyRole, StoreError, Verdict};
 use uuid::Uuid;
 
 use crate::database::Db;
@@ -12,7 +12,7 @@ fn key(name: &str, digit: char) -> ApiKey {
         id: 0,
         name: name.into(),
         hash: digit.to_string().repeat(64),
-        role: Role::Operate,
+        role: KeyRole::Operate,
         created_at: Ts(5),
         revoked_at: None,
         last_used_at: None,
@@ -22,14 +22,14 @@ fn key(name: &str, digit: char) -> ApiKey {
 pub async fn keys_are_made_once_used_and_revoked(db: &Db) {
     let store = &db.store;
     store.add_api_key(&key("a", '1')).await.unwrap();
-    store.add_api_key(&ApiKey { role: Role::Read, ..key("b", '2') }).await.unwrap();
+    store.add_api_key(&ApiKey { role: KeyRole::Read, ..key("b", '2') }).await.unwrap();
     // The same once more, after an answer that was lost.
     store.add_api_key(&key("a", '1')).await.unwrap();
     let taken = store.add_api_key(&key("a", '3')).await;
     assert!(matches!(taken, Err(StoreError::Refused(_))), "{taken:?}");
     let keys = db.another_handle().await.api_keys().await.unwrap();
-    let names: Vec<(&str, Role)> = keys.iter().map(|k| (k.name.as_str(), k.role)).collect();
-    assert_eq!(names, [("a", Role::Operate), ("b", Role::Read)]);
+    let names: Vec<(&str, KeyRole)> = keys.iter().map(|k| (k.name.as_str(), k.role)).collect();
+    assert_eq!(names, [("a", KeyRole::Operate), ("b", KeyRole::Read)]);
     assert_eq!(ApiKey { id: 0, ..keys[0].clone() }, key("a", '1'));
     store.note_api_keys_used(&[(keys[0].id, Ts(9)), (keys[1].id, Ts(8)), (77, Ts(1))]).await.unwrap();
     store.note_api_keys_used(&[(keys[0].id, Ts(6))]).await.unwrap();
@@ -55,23 +55,23 @@ pub async fn a_request_is_claimed_once_and_its_answer_kept(db: &Db) {
     let (first, second) = (request("a", "f", 100), request("a", "f", 101));
     let claim =
         async |r: &ApiRequest, expired, abandoned| store.claim_request(r, Ts(expired), Ts(abandoned)).await.unwrap();
-    assert_eq!(claim(&first, 0, 0).await, Claim::Ours);
-    assert_eq!(claim(&first, 0, 0).await, Claim::Ours, "the same claim again");
-    assert_eq!(claim(&second, 0, 0).await, Claim::UnderWay);
-    assert_eq!(claim(&request("a", "g", 101), 0, 0).await, Claim::Another);
-    assert_eq!(claim(&request("b", "g", 101), 0, 0).await, Claim::Ours, "actors never meet");
+    assert_eq!(claim(&first, 0, 0).await, IdempotencyClaim::Ours);
+    assert_eq!(claim(&first, 0, 0).await, IdempotencyClaim::Ours, "the same claim again");
+    assert_eq!(claim(&second, 0, 0).await, IdempotencyClaim::UnderWay);
+    assert_eq!(claim(&request("a", "g", 101), 0, 0).await, IdempotencyClaim::Another);
+    assert_eq!(claim(&request("b", "g", 101), 0, 0).await, IdempotencyClaim::Ours, "actors never meet");
     // Somebody who does not hold the claim settles nothing.
     store.settle_request(&second, Some((500, "no".into()))).await.unwrap();
     store.settle_request(&first, Some((202, "{}".into()))).await.unwrap();
-    let answered = Claim::Answered { status: 202, body: "{}".into() };
+    let answered = IdempotencyClaim::Answered { status: 202, body: "{}".into() };
     assert_eq!(claim(&second, 0, 0).await, answered);
     store.settle_request(&first, None).await.unwrap();
     assert_eq!(claim(&second, 0, 500).await, answered, "an answer is no abandoned claim");
-    assert_eq!(claim(&second, 101, 0).await, Claim::Ours, "forgotten");
+    assert_eq!(claim(&second, 101, 0).await, IdempotencyClaim::Ours, "forgotten");
     store.settle_request(&second, None).await.unwrap();
     let third = request("a", "h", 102);
-    assert_eq!(claim(&third, 0, 0).await, Claim::Ours, "given back");
-    assert_eq!(claim(&request("a", "i", 200), 0, 150).await, Claim::Ours, "abandoned");
+    assert_eq!(claim(&third, 0, 0).await, IdempotencyClaim::Ours, "given back");
+    assert_eq!(claim(&request("a", "i", 200), 0, 150).await, IdempotencyClaim::Ours, "abandoned");
 }
 
 pub async fn every_write_to_a_series_shows_in_its_mark(db: &Db) {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use barkeep::market::Timeframe;
-use barkeep::store::{HealthListener, Opening, Retry, StoreError, StoredBar, open, open_with, open_with_retry};
+use barkeep::store::{HealthListener, Retry, StoreError, StoreOptions, StoredBar, open, open_with, open_with_retry};
 use sqlx::Connection as _;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -330,7 +330,7 @@ async fn two_connections_are_enough() {
     let mut url: url::Url = db.url().parse().unwrap();
     url.set_username(&role).unwrap();
     url.set_password(Some("x")).unwrap();
-    let opening = Opening { connections: 2, ..Opening::default() };
+    let opening = StoreOptions { connections: 2, ..StoreOptions::default() };
     let store = open_with(url.as_str(), false, opening).await.unwrap();
     store.put_symbols(&[symbol_row("AAPL", &[Timeframe::M1])]).await.unwrap();
     let reads = (0..20).map(|_| store.series());
@@ -390,7 +390,8 @@ async fn that_is_still_starting_is_waited_for() {
     let told = Mutex::new(Vec::new());
     let tell = |line: &str| told.lock().unwrap().push(line.to_owned());
     let patient = |seconds| Starting { patience: Duration::from_secs(seconds), told: &tell };
-    let store = open_with(&url, false, Opening { starting: patient(60), ..Opening::default() }).await.unwrap();
+    let store =
+        open_with(&url, false, StoreOptions { starting: patient(60), ..StoreOptions::default() }).await.unwrap();
     assert!(store.symbols().await.unwrap().is_empty());
     store.close().await;
     let lines = told.lock().unwrap().clone();
@@ -398,7 +399,7 @@ async fn that_is_still_starting_is_waited_for() {
 
     let port = starting_server(host, usize::MAX).await;
     let never = format!("postgres://postgres@127.0.0.1:{port}/{name}");
-    let error = open_with(&never, true, Opening { starting: patient(1), ..Opening::default() })
+    let error = open_with(&never, true, StoreOptions { starting: patient(1), ..StoreOptions::default() })
         .await
         .err()
         .expect("it never starts");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barkeep::market::Timeframe;
-use barkeep::store::{Opening, PageCommit, RequestRow, SeriesId, Store, StoreError, open_with};
+use barkeep::store::{PageCommit, RequestRow, SeriesId, Store, StoreError, StoreOptions, open_with};
 
 use crate::database::Db;
 use crate::sample::{bar, page, request, symbol_row, write};
@@ -13,7 +13,7 @@ const NAMES: [&str; 8] = ["A", "B", "C", "D", "E", "F", "G", "H"];
 
 /// A store with so many writers beside the one of `db`, and the series of eight symbols.
 async fn with_writers(db: &Db, writers: u32) -> (Arc<dyn Store>, Vec<SeriesId>) {
-    let opening = Opening { connections: 10, writers, ..Opening::default() };
+    let opening = StoreOptions { connections: 10, writers, ..StoreOptions::default() };
     let store = open_with(db.url(), false, opening).await.unwrap();
     assert_eq!(store.writers(), writers as usize);
     let rows = NAMES.map(|name| symbol_row(name, &[Timeframe::M1]));

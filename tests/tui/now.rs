@@ -20,7 +20,7 @@ use barkeep::tui::draw::context::DrawContext;
 use barkeep::tui::draw::hits::HitMap;
 use barkeep::tui::draw::theme::Role;
 use barkeep::tui::model::Model;
-use barkeep::tui::now::conditions::{Condition, Holes, Severity as Bad, conditions, severity};
+use barkeep::tui::now::conditions::{Condition, ConditionLevel as Bad, HoleTotals, conditions, severity};
 use barkeep::tui::now::reasons::Reasons;
 use barkeep::tui::now::wording;
 use barkeep::tui::view;
@@ -360,7 +360,7 @@ fn holes_are_told_once_somebody_counts_them() {
     let model = seen(calm());
     let mut facts = model.facts();
     assert!(conditions(&facts).is_empty());
-    facts.holes = Holes { late: 2, suspect: 3 };
+    facts.holes = HoleTotals { late: 2, suspect: 3 };
     let all = conditions(&facts);
     assert_eq!(all, [Condition::Holes(facts.holes)]);
     assert_eq!(severity(&all), Some(Bad::Warn));

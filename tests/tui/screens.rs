@@ -10,9 +10,9 @@ use barkeep::monitor::snapshot::Snapshot;
 use barkeep::runtime::console::{ConsoleRequest, Link, ReadError};
 use barkeep::service::handle::Live;
 use barkeep::tui::draw::context::DrawContext;
-use barkeep::tui::draw::hits::{HitMap, Target};
+use barkeep::tui::draw::hits::{ClickTarget, HitMap};
 use barkeep::tui::draw::theme::{ColorDepth, ThemeKind};
-use barkeep::tui::model::cursor::Cursor;
+use barkeep::tui::model::cursor::ListCursor;
 use barkeep::tui::model::query::Query;
 use barkeep::tui::model::screen::{ListId, Screen};
 use barkeep::tui::model::sort::{Sort, SortBy};
@@ -184,7 +184,7 @@ pub fn select(mut model: Model, symbol: &str, timeframe: Timeframe) -> Model {
         .find(|row| model.series_at(*row).is_some_and(|s| (s.symbol.clone(), s.timeframe) == wanted))
         .unwrap();
     let key = model.key_of(ListId::Symbols, row);
-    model.cursors.insert(ListId::Symbols, Cursor { index: row, key });
+    model.cursors.insert(ListId::Symbols, ListCursor { index: row, key });
     model
 }
 
@@ -376,12 +376,12 @@ fn ten_thousand_symbols_are_drawn_by_the_row_in_sight() {
     let mut model = on(Screen::Symbols, opened(screens::big(10_000), 120, 40));
     assert_eq!(model.symbols.order.len(), 50_000);
     let (_, hits) = frame(&model, 120, 40);
-    let rows = hits.areas().iter().filter(|(_, t)| matches!(t, Target::Row(ListId::Symbols, _))).count();
+    let rows = hits.areas().iter().filter(|(_, t)| matches!(t, ClickTarget::Row(ListId::Symbols, _))).count();
     assert_eq!(rows, 37);
     // The last row is in sight once the selection stands on it.
     let last = model.symbols.order.len() - 1;
     let key = model.key_of(ListId::Symbols, last);
-    model.cursors.insert(ListId::Symbols, barkeep::tui::model::cursor::Cursor { index: last, key });
+    model.cursors.insert(ListId::Symbols, barkeep::tui::model::cursor::ListCursor { index: last, key });
     let (buf, hits) = frame(&model, 120, 40);
     assert_eq!(hits.window_of(ListId::Symbols).offset, 50_000 - 37);
     assert!(screenshot::text(&buf).contains("49,964-50,000 of 50,000"));

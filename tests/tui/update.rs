@@ -9,7 +9,7 @@ use barkeep::monitor::snapshot::Snapshot;
 use barkeep::runtime::console::{Access, ConsoleRequest, ConsoleResponse, Level, Link, LogLine, Verdict};
 use barkeep::service::handle::{CommandError, CommandReply, EngineCommand, ExecutionSelector, TriggerScope};
 use barkeep::tui::actions::{ACTIONS, ActionId, Confirmation, SIGNS};
-use barkeep::tui::draw::hits::Target;
+use barkeep::tui::draw::hits::ClickTarget;
 use barkeep::tui::draw::theme::{ColorDepth, OwnTheme, Role, Theme, ThemeKind};
 use barkeep::tui::model::layer::{Cost, Layer};
 use barkeep::tui::model::msg::{Exit, Msg, Redraw};
@@ -552,7 +552,7 @@ fn the_mouse_selects_only_when_it_was_asked_to() {
     let mut model = model(screens::running());
     press(&mut model, "2");
     let row = model.hits.areas().iter().find_map(|(area, target)| match target {
-        Target::Row(ListId::Symbols, 2) => Some(*area),
+        ClickTarget::Row(ListId::Symbols, 2) => Some(*area),
         _ => None,
     });
     let area = row.expect("the third row is on the screen");

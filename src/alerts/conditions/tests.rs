@@ -40,7 +40,7 @@ fn exactly_at_a_threshold_nothing_is_raised_and_just_above_it_is() {
         series_stale: 25,
         vendor_silent: Some(silence(5 * MINUTE, 3)),
         database_lost: Some(DatabaseLoss { since: Ts(0), failures: 2 }),
-        failing: vec![Failing { symbol: btc(), runs: 2, reason: "503".into(), is_paused: false }],
+        failing: vec![FailingSymbol { symbol: btc(), runs: 2, reason: "503".into(), is_paused: false }],
         holes: vec![SymbolHoles { symbol: btc(), suspects: 3, vendor_holes: 0, what: "3 holes".into() }],
         clock_skew_ms: Some(60_000),
         ..quiet()
@@ -59,7 +59,7 @@ fn exactly_at_a_threshold_nothing_is_raised_and_just_above_it_is() {
     let (warning, critical) = (Severity::Warning, Severity::Critical);
     let above_all = Inputs {
         breaches: vec![late("BTC 5m", Criticality::Critical)],
-        failing: vec![Failing { symbol: btc(), runs: 3, reason: "503".into(), is_paused: false }],
+        failing: vec![FailingSymbol { symbol: btc(), runs: 3, reason: "503".into(), is_paused: false }],
         holes: vec![SymbolHoles { symbol: btc(), suspects: 0, vendor_holes: 1, what: "1 hole".into() }],
         clock_skew_ms: Some(-60_001),
         ..above_all
@@ -87,16 +87,16 @@ fn btc() -> Symbol {
     "BTC".parse().unwrap()
 }
 
-fn late(series: &str, criticality: Criticality) -> Breach {
+fn late(series: &str, criticality: Criticality) -> BreachedSeries {
     let (behind, allowed) = (72 * 60_000, HOUR);
-    Breach { series: series.into(), criticality, behind, allowed, is_excused: false }
+    BreachedSeries { series: series.into(), criticality, behind, allowed, is_excused: false }
 }
 
 #[test]
 fn the_words_say_what_how_much_and_what_to_do() {
     let inputs = Inputs {
         breaches: vec![late("BTC 5m", Criticality::Critical), late("IBM 1h", Criticality::Low)],
-        failing: vec![Failing { symbol: btc(), runs: 5, reason: "transient: 503\u{7}".into(), is_paused: true }],
+        failing: vec![FailingSymbol { symbol: btc(), runs: 5, reason: "transient: 503\u{7}".into(), is_paused: true }],
         clock_skew_ms: Some(92_000),
         ..quiet()
     };

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 
 use super::super::conditions::Kind;
-use super::super::state::Change;
+use super::super::state::AlertChange;
 use super::*;
 use barkeep_config::{SmtpSettings, SmtpTls};
 use barkeep_market::Ts;
@@ -18,7 +18,7 @@ use barkeep_market::Ts;
 const SHORT: Duration = Duration::from_millis(300);
 
 fn notice(message: &str, resolved_at: Option<i64>) -> Notification {
-    Change {
+    AlertChange {
         kind: Kind::StaleFeatures,
         subject: None,
         severity: Severity::Warning,

@@ -22,7 +22,7 @@ use crate::server::ConnectionInfo;
 use crate::{Api, App, body, docs, idempotency, resource};
 use barkeep_base::net::is_loopback;
 use barkeep_base::text::printable;
-use barkeep_store::Role;
+use barkeep_store::KeyRole;
 
 /// Longest path and query, bytes.
 const MAX_TARGET_BYTES: usize = 8 * 1024;
@@ -92,7 +92,7 @@ async fn check_and_run(api: &App, request: Request, next: Next) -> Result<Respon
     if !(read_only && (PUBLIC.contains(&path) || path.starts_with("/docs/"))) {
         let local = named == Named::ByAddress && is_loopback(peer.ip());
         let caller = api.keys.caller(&parts.headers, peer.ip().to_canonical(), local).await?;
-        let needed = if read_only || READ_ONLY_POSTS.contains(&path) { Role::Read } else { Role::Operate };
+        let needed = if read_only || READ_ONLY_POSTS.contains(&path) { KeyRole::Read } else { KeyRole::Operate };
         if caller.role < needed {
             return Err(Problem::new(Kind::Forbidden, "this key is read-only")
                 .hint("use a key with the role operate (`barkeep keys create NAME --role operate`)"));

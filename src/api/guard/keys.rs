@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::problem::{Kind, Problem};
 use barkeep_base::clock::Clock;
 use barkeep_market::Ts;
-use barkeep_store::{ApiKey, Role, Store};
+use barkeep_store::{ApiKey, KeyRole, Store};
 
 /// What every key begins with, so that people and secret scanners recognize one.
 const PREFIX: &str = "bk_";
@@ -61,7 +61,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 pub(crate) struct Caller {
     /// As stored in `operator_actions`: `api:NAME` or `api:loopback`.
     pub(crate) actor: String,
-    pub(crate) role: Role,
+    pub(crate) role: KeyRole,
 }
 
 /// The active keys, read again every second while requests arrive.
@@ -91,7 +91,7 @@ impl Keys {
         let given = given(headers);
         let mut keys = self.active(CACHE_TTL).await?;
         if keys.is_empty() && local {
-            return Ok(Caller { actor: "api:loopback".to_owned(), role: Role::Operate });
+            return Ok(Caller { actor: "api:loopback".to_owned(), role: KeyRole::Operate });
         }
         let Some(given) = given else { return Err(unauthorized()) };
         let mut key = matching(&keys, &given).cloned();
@@ -234,7 +234,7 @@ mod tests {
             id: 0,
             name: "robot".into(),
             hash: hash(&key),
-            role: Role::Read,
+            role: KeyRole::Read,
             created_at: Ts(1),
             revoked_at: None,
             last_used_at: None,
@@ -262,7 +262,7 @@ mod tests {
     async fn a_key_in_force_is_needed_and_enough() {
         let (store, keys, key) = with_key(10).await;
         let who = keys.caller(&bearer(&key), PEER, true).await.unwrap();
-        assert_eq!((who.actor.as_str(), who.role), ("api:robot", Role::Read));
+        assert_eq!((who.actor.as_str(), who.role), ("api:robot", KeyRole::Read));
         let mut plain = HeaderMap::new();
         plain.insert(X_API_KEY, key.parse().unwrap());
         assert_eq!(keys.caller(&plain, PEER, false).await.unwrap(), who);
@@ -275,7 +275,7 @@ mod tests {
         tokio::time::advance(CACHE_TTL).await;
         assert_eq!(keys.caller(&bearer(&key), PEER, false).await.unwrap_err().status(), 401);
         // Without a key in force this machine is served again, and nobody else.
-        assert_eq!(keys.caller(&HeaderMap::new(), PEER, true).await.unwrap().role, Role::Operate);
+        assert_eq!(keys.caller(&HeaderMap::new(), PEER, true).await.unwrap().role, KeyRole::Operate);
         assert_eq!(keys.caller(&HeaderMap::new(), PEER, false).await.unwrap_err().status(), 401);
     }
 

@@ -26,7 +26,7 @@ use crate::problem::Problem;
 use crate::types::{self, HelloEvent};
 use barkeep_monitor::snapshot::{Data, Snapshot};
 use barkeep_runtime::console::{Access, Console as _, LogLine};
-use barkeep_store::Role;
+use barkeep_store::KeyRole;
 
 /// Shortest time between two snapshots of one stream.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -154,7 +154,9 @@ pub(crate) async fn events(
         pending: false,
         stop: api.stop.clone(),
         _counted: counted,
-        hello: Some(HelloEvent { access: if caller.role == Role::Operate { Access::Operate } else { Access::Read } }),
+        hello: Some(HelloEvent {
+            access: if caller.role == KeyRole::Operate { Access::Operate } else { Access::Read },
+        }),
         caller,
         next_check: Instant::now() + KEY_CHECK,
         api,

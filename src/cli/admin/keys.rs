@@ -12,7 +12,7 @@ use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::table;
 use barkeep_base::text::printable;
 use barkeep_market::Ts;
-use barkeep_store::{ApiKey, OperatorAction, Role, Store};
+use barkeep_store::{ApiKey, KeyRole, OperatorAction, Store};
 
 /// Create, list and revoke keys of the HTTP API
 ///
@@ -36,7 +36,7 @@ pub enum KeysCommand {
         name: String,
         /// read: read everything; operate: also trigger, pause, cancel and change
         #[arg(long, value_name = "ROLE", default_value = "read", value_parser = role)]
-        role: Role,
+        role: KeyRole,
     },
     /// List keys, including revoked ones
     List,
@@ -59,8 +59,8 @@ fn name(text: &str) -> Result<String, String> {
     }
 }
 
-fn role(text: &str) -> Result<Role, String> {
-    let known = Role::ALL.into_iter().find(|role| role.name() == text);
+fn role(text: &str) -> Result<KeyRole, String> {
+    let known = KeyRole::ALL.into_iter().find(|role| role.name() == text);
     known.ok_or_else(|| format!("'{}' is not a role; use read or operate", printable(text)))
 }
 

@@ -10,7 +10,7 @@ use crate::globals::{Globals, Session, block_on};
 use crate::output::{note, print, print_json, write_json_file};
 use crate::signals::Signals;
 use barkeep_base::clock::{Clock, SystemClock};
-use barkeep_report::rto_rpo::{self, Definition, DrillDatabase, DrillOptions, DrillReport, Failure};
+use barkeep_report::rto_rpo::{self, Definition, DrillDatabase, DrillOptions, DrillReport, FailureType};
 
 /// The drills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -69,11 +69,11 @@ pub(crate) fn run(args: &RtoRpoArgs, globals: &Globals) -> Result<(), CliError> 
         return show(&definition, rto_rpo::definition_text, args, &session);
     };
     let failures = match which {
-        Drill::All => Failure::ALL.to_vec(),
-        Drill::Crash => vec![Failure::SchedulerCrash],
-        Drill::RateLimit => vec![Failure::PolygonApiRateLimit],
-        Drill::Database => vec![Failure::DatabaseConnectionLoss],
-        Drill::Features => vec![Failure::FeatureComputationFailure],
+        Drill::All => FailureType::ALL.to_vec(),
+        Drill::Crash => vec![FailureType::SchedulerCrash],
+        Drill::RateLimit => vec![FailureType::PolygonApiRateLimit],
+        Drill::Database => vec![FailureType::DatabaseConnectionLoss],
+        Drill::Features => vec![FailureType::FeatureComputationFailure],
     };
     let database = args.on.map(|on| match on {
         Database::Postgres => DrillDatabase::Postgres,
@@ -82,7 +82,7 @@ pub(crate) fn run(args: &RtoRpoArgs, globals: &Globals) -> Result<(), CliError> 
     let options = DrillOptions { failures, database };
     block_on(async {
         let mut signals = Signals::listen(false);
-        let on_start = |failure: Failure| note(&format!("drill: {} …", failure.name()));
+        let on_start = |failure: FailureType| note(&format!("drill: {} …", failure.name()));
         let report = tokio::select! {
             report = rto_rpo::drill(&session.loaded, &options, now, on_start) => report,
             // Its processes and databases are dropped with it.

@@ -7,7 +7,7 @@ use clap::Args;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::Selection;
+use crate::args::SelectionArgs;
 use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, NO_API_KEY, Session, any_without_key, block_on};
 use crate::lists::flat;
@@ -53,7 +53,7 @@ Exit codes:
   130  interrupted")]
 pub struct BackfillArgs {
     #[command(flatten)]
-    pub selection: Selection,
+    pub selection: SelectionArgs,
 
     /// How to fetch: pipeline, staggered or sequential [default: backfill.mode]
     #[arg(long, value_name = "MODE")]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::args::Selection;
+use crate::args::SelectionArgs;
 use crate::exit::{CliError, SOME_FAILED};
 use crate::globals::{Globals, block_on};
 use crate::output::{note, print, print_json_line};
@@ -31,7 +31,7 @@ use barkeep_store::Trigger;
   barkeep plan --cells missing.csv --json")]
 pub struct PlanArgs {
     #[command(flatten)]
-    pub selection: Selection,
+    pub selection: SelectionArgs,
 
     /// Plan to ask stored bars again, too
     #[arg(long)]

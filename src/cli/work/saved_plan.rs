@@ -76,7 +76,7 @@ mod tests {
 
     use super::*;
     use barkeep_market::{AssetClass, Calendar, Criticality};
-    use barkeep_plan::{Item, Market, Request};
+    use barkeep_plan::{Item, PlanInputs, Request};
 
     /// A plan of the same symbols on each of some days, and of two symbols on another.
     fn plan(days: u32) -> Plan {
@@ -93,7 +93,7 @@ mod tests {
             requests: 1,
             recheck: false,
         };
-        let mut plan = barkeep_plan::build(&Calendar::new(), &[], &Market::default());
+        let mut plan = barkeep_plan::build(&Calendar::new(), &[], &PlanInputs::default());
         plan.items = (1..=days).map(|day| item(day, &many)).collect();
         plan.items.insert(1, item(200, &names(2)));
         plan

@@ -9,7 +9,7 @@ use super::bootstrap::Bootstrap;
 use super::grid::pieces;
 use super::part::Part;
 use super::profile::{KEPT, Profile, SessionProfile};
-use super::run::{Question, Run};
+use super::run::{Run, SilenceQuestion};
 use super::seen::Seen;
 use super::tail::{TailRun, stretches, tail_run};
 use super::unit::{Judged, Unit};
@@ -22,7 +22,7 @@ use crate::ts::Ts;
 /// Every session is judged by the sixty judged ones before it. Returned are all suspect, late, open and unjudged runs that
 /// touch the question's range, and quiet ones of a whole regular session (or day, or week) and more.
 #[must_use]
-pub fn judge(profile: &mut Profile, question: &Question<'_>) -> Vec<Run> {
+pub fn judge(profile: &mut Profile, question: &SilenceQuestion<'_>) -> Vec<Run> {
     let Some(hull) = question.known.hull() else { return Vec::new() };
     let last = question.bars.last().map(|b| question.timeframe.end_of(question.class, b.ts));
     let tail = (!question.followed).then(|| last.map_or(hull.start, |end| end.max(hull.start)));
@@ -41,7 +41,7 @@ pub fn judge(profile: &mut Profile, question: &Question<'_>) -> Vec<Run> {
     runs
 }
 
-fn read(question: &Question<'_>, hull: Interval, tail: Option<Ts>) -> BTreeMap<Part, Vec<Seen>> {
+fn read(question: &SilenceQuestion<'_>, hull: Interval, tail: Option<Ts>) -> BTreeMap<Part, Vec<Seen>> {
     let mut parts: BTreeMap<Part, Vec<Seen>> = BTreeMap::new();
     let all = pieces(question.calendar, question.class, question.timeframe, hull);
     for (place, piece) in all.into_iter().enumerate() {
@@ -54,7 +54,7 @@ fn read(question: &Question<'_>, hull: Interval, tail: Option<Ts>) -> BTreeMap<P
 
 /// The sessions of one part, judged in order of time.
 struct OfPart<'a> {
-    question: &'a Question<'a>,
+    question: &'a SilenceQuestion<'a>,
     tail: Option<Ts>,
     seen: &'a [Seen],
     units: Vec<Unit<'a>>,
@@ -96,7 +96,12 @@ impl Outcome {
 }
 
 impl<'a> OfPart<'a> {
-    fn new(question: &'a Question<'a>, seen: &'a [Seen], stored: &'a [SessionProfile], tail: Option<Ts>) -> Self {
+    fn new(
+        question: &'a SilenceQuestion<'a>,
+        seen: &'a [Seen],
+        stored: &'a [SessionProfile],
+        tail: Option<Ts>,
+    ) -> Self {
         let units = Unit::of(seen, question.timeframe.family());
         let replaced: BTreeSet<NaiveDate> = seen.iter().filter(|s| s.is_final()).map(|s| s.piece.date).collect();
         let stored = stored.iter().filter(|s| !replaced.contains(&s.date)).collect();

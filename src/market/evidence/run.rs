@@ -12,7 +12,7 @@ use crate::timeframe::Timeframe;
 
 /// What an answer is judged by, besides the profile.
 #[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
+pub struct SilenceQuestion<'a> {
     pub calendar: &'a Calendar,
     pub class: AssetClass,
     /// The finest stored timeframe of the family.

@@ -61,7 +61,7 @@ pub fn steps(days: &[(NaiveDate, Bar)]) -> Vec<Step> {
 
 /// What prices say about a listed split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub enum SplitFinding {
     /// There are no prices on both sides, or they leave it open.
     Open,
     Confirmed,
@@ -70,9 +70,9 @@ pub enum Finding {
 
 /// A listed split and what prices say about it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
+pub struct SplitVerdict {
     pub split: Split,
-    pub finding: Finding,
+    pub finding: SplitFinding,
     /// The session at which the prices show the split instead; it is contradicted on its own date.
     pub shown_on: Option<NaiveDate>,
     /// Both readings, where they differ.
@@ -82,7 +82,7 @@ pub struct Verdict {
 /// Judges all listed splits of one symbol by the steps known around them. Neither order matters; the verdicts come by
 /// date and ratio.
 #[must_use]
-pub fn confirm(rows: &[Split], known: &[Step]) -> Vec<Verdict> {
+pub fn confirm(rows: &[Split], known: &[Step]) -> Vec<SplitVerdict> {
     let mut steps: Vec<Step> = known.iter().filter(|step| step.is_sound()).copied().collect();
     steps.sort_by_key(|step| step.after);
     steps.dedup_by_key(|step| step.after);
@@ -97,7 +97,7 @@ pub fn confirm(rows: &[Split], known: &[Step]) -> Vec<Verdict> {
             shown.push(at);
         }
     }
-    let mut verdicts: Vec<Verdict> = days.iter().flat_map(|day| day.verdicts(&steps)).collect();
+    let mut verdicts: Vec<SplitVerdict> = days.iter().flat_map(|day| day.verdicts(&steps)).collect();
     listed_twice(&mut verdicts);
     verdicts
 }
@@ -167,32 +167,32 @@ impl Day {
         })
     }
 
-    fn verdicts(&self, steps: &[Step]) -> Vec<Verdict> {
+    fn verdicts(&self, steps: &[Step]) -> Vec<SplitVerdict> {
         let here = self.at.and_then(|k| steps.get(k));
         let verdict = |(k, split): (usize, &Split)| {
             let (finding, shown_on, note) = match &self.says {
-                Says::NoPrices => (Finding::Open, None, None),
-                Says::Nothing => (Finding::Contradicted, None, here.map(|step| differs(split, step))),
+                Says::NoPrices => (SplitFinding::Open, None, None),
+                Says::Nothing => (SplitFinding::Contradicted, None, here.map(|step| differs(split, step))),
                 Says::Unclear { rows } if self.rows.len() == 1 || rows.is_empty() => {
-                    (Finding::Open, None, here.map(|step| unclear(split, step)))
+                    (SplitFinding::Open, None, here.map(|step| unclear(split, step)))
                 }
                 Says::Unclear { rows } if rows.contains(&k) => {
-                    (Finding::Open, None, here.map(|step| unclear(split, step)))
+                    (SplitFinding::Open, None, here.map(|step| unclear(split, step)))
                 }
-                Says::Unclear { .. } => (Finding::Contradicted, None, here.map(|step| differs(split, step))),
+                Says::Unclear { .. } => (SplitFinding::Contradicted, None, here.map(|step| differs(split, step))),
                 Says::Shows { rows, at } if !rows.contains(&k) => {
-                    (Finding::Contradicted, None, steps.get(*at).map(|step| differs(split, step)))
+                    (SplitFinding::Contradicted, None, steps.get(*at).map(|step| differs(split, step)))
                 }
-                Says::Shows { at, .. } if Some(*at) == self.at => (Finding::Confirmed, None, None),
+                Says::Shows { at, .. } if Some(*at) == self.at => (SplitFinding::Confirmed, None, None),
                 Says::Shows { at, .. } => {
                     let there = steps.get(*at);
                     let note = here.zip(there).map(|(here, there)| {
                         format!("{}; they moved on {}: {}", differs(split, here), there.after, prices(there))
                     });
-                    (Finding::Contradicted, there.map(|step| step.after), note)
+                    (SplitFinding::Contradicted, there.map(|step| step.after), note)
                 }
             };
-            Verdict { split: *split, finding, shown_on, note }
+            SplitVerdict { split: *split, finding, shown_on, note }
         };
         self.rows.iter().enumerate().map(verdict).collect()
     }
@@ -226,19 +226,19 @@ fn ratio_of(rows: &[Split], reading: &[usize]) -> Ratio {
 }
 
 /// Takes back what is a confirmed split under another date.
-fn listed_twice(verdicts: &mut [Verdict]) {
+fn listed_twice(verdicts: &mut [SplitVerdict]) {
     let confirmed: Vec<(NaiveDate, f64)> = verdicts
         .iter()
-        .filter(|v| v.finding == Finding::Confirmed || v.shown_on.is_some())
+        .filter(|v| v.finding == SplitFinding::Confirmed || v.shown_on.is_some())
         .map(|v| (v.shown_on.unwrap_or(v.split.date), Ratio::of(&v.split).log()))
         .collect();
-    for verdict in verdicts.iter_mut().filter(|v| v.finding == Finding::Open) {
+    for verdict in verdicts.iter_mut().filter(|v| v.finding == SplitFinding::Open) {
         let (date, log) = (verdict.split.date, Ratio::of(&verdict.split).log());
         let same = |(other, ratio): &&(NaiveDate, f64)| {
             (*other - date).num_days().abs() <= SAME_SPLIT_DAYS && *other != date && (ratio - log).abs() < 1e-9
         };
         if let Some((other, _)) = confirmed.iter().find(same) {
-            verdict.finding = Finding::Contradicted;
+            verdict.finding = SplitFinding::Contradicted;
             verdict.note = Some(format!("{} on {date} is the split that prices show on {other}", name(&verdict.split)));
         }
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::asset::AssetClass;
 use super::bar::Bar;
 use super::ts::Ts;
-pub use confirm::{Finding, Step, Verdict, confirm, steps};
+pub use confirm::{SplitFinding, SplitVerdict, Step, confirm, steps};
 
 /// `from` shares became `to` shares before trading on `date` (4-for-1: `from` 1, `to` 4; 1-for-8: `from` 8, `to` 1).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -109,7 +109,7 @@ pub struct Share {
 
 /// The age of a series and its causes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Split {
+pub struct AgeSplit {
     /// From the end of the newest bar (as far as it is known) to now; the sum of `causes[].ms`.
     pub age_ms: i64,
     /// The sum of `causes[].stale_ms`.
@@ -123,18 +123,18 @@ pub struct Pause {
     pub by: Option<String>,
     /// `None`: nobody noted when.
     pub since: Option<Ts>,
-    pub scope: Scope,
+    pub scope: PauseScope,
 }
 
 /// What was paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum PauseScope {
     Series,
     Symbol,
     Engine,
 }
 
-impl Scope {
+impl PauseScope {
     const fn words(self) -> &'static str {
         match self {
             Self::Series => "the series",
@@ -155,7 +155,7 @@ pub enum Outcome {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
+pub struct SeriesAttempt {
     /// When the run started.
     pub at: Ts,
     pub outcome: Outcome,
@@ -181,7 +181,7 @@ pub struct SplitInputs<'a> {
     pub tracked: bool,
     pub pause: Option<Pause>,
     /// Newest first.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<SeriesAttempt>,
     /// When the next token comes free; `None` when one is free now.
     pub window_full_until: Option<Ts>,
     pub refresh_every: Duration,
@@ -209,7 +209,7 @@ impl SplitInputs<'_> {
 
     /// The split; `None` without a bar.
     #[must_use]
-    pub fn split(&self) -> Option<Split> {
+    pub fn split(&self) -> Option<AgeSplit> {
         let end = self.newest_end?;
         let life = Interval::new(end, self.now.max(end));
         let answered = self.answered();
@@ -256,7 +256,7 @@ impl SplitInputs<'_> {
             charge(blocker, &Interval::new(start, life.end).into());
         }
         causes.sort_by_key(|share| share.blocker.cause);
-        Some(Split { age_ms: life.len(), staleness_ms: counts.total(), causes })
+        Some(AgeSplit { age_ms: life.len(), staleness_ms: counts.total(), causes })
     }
 
     /// What held the series back, from when on (wall clock); `None`: since ever.
@@ -304,7 +304,8 @@ impl SplitInputs<'_> {
     fn failing_since(&self) -> Option<(Ts, String)> {
         let finished = self.attempts.iter().filter(|a| a.outcome != Outcome::Running);
         let reached = |at: Ts| self.checked_at.is_some_and(|checked| checked >= at);
-        let streak: Vec<&Attempt> = finished.take_while(|a| a.outcome != Outcome::Done && !reached(a.at)).collect();
+        let streak: Vec<&SeriesAttempt> =
+            finished.take_while(|a| a.outcome != Outcome::Done && !reached(a.at)).collect();
         let (last, first) = (streak.first()?, streak.last()?);
         let said = match &last.outcome {
             Outcome::Failed(message) => printable(message),

@@ -59,7 +59,7 @@ fn a_failed_run_is_charged_from_when_it_failed() {
     let cal = Calendar::new();
     let mut facts = facts(&cal, "2024-03-05T15:00:00Z", "2024-03-05T18:00:00Z");
     let message = "1 gap left: transient: the vendor failed (503)";
-    let failed = |time: &str| Attempt { at: at(time), outcome: Outcome::Failed(message.into()) };
+    let failed = |time: &str| SeriesAttempt { at: at(time), outcome: Outcome::Failed(message.into()) };
     facts.attempts = vec![failed("2024-03-05T17:15:00Z"), failed("2024-03-05T16:15:00Z")];
     let want = [(Cause::VendorDelay, 15, 0), (Cause::Failed, 105, 105), (Cause::WaitingForRun, 60, 60)];
     assert_eq!(minutes(&facts), want);
@@ -80,12 +80,13 @@ fn a_failed_run_is_charged_from_when_it_failed() {
 fn a_short_pause_never_explains_a_long_wait() {
     let cal = Calendar::new();
     let mut facts = facts(&cal, "2024-03-05T15:00:00Z", "2024-03-05T18:00:00Z");
-    let pause = Pause { by: Some("cli:alice".into()), since: Some(at("2024-03-05T17:30:00Z")), scope: Scope::Symbol };
+    let pause =
+        Pause { by: Some("cli:alice".into()), since: Some(at("2024-03-05T17:30:00Z")), scope: PauseScope::Symbol };
     facts.pause = Some(pause);
     let want = [(Cause::VendorDelay, 15, 0), (Cause::Paused, 30, 30), (Cause::WaitingForRun, 135, 135)];
     assert_eq!(minutes(&facts), want);
     assert_eq!(facts.blocker().by.as_deref(), Some("cli:alice"));
-    facts.pause = Some(Pause { by: None, since: None, scope: Scope::Engine });
+    facts.pause = Some(Pause { by: None, since: None, scope: PauseScope::Engine });
     assert_eq!(minutes(&facts), [(Cause::VendorDelay, 15, 0), (Cause::Paused, 165, 165)]);
 }
 
@@ -93,7 +94,7 @@ fn a_short_pause_never_explains_a_long_wait() {
 fn a_run_under_way_waits_for_tokens_or_is_fetched() {
     let cal = Calendar::new();
     let mut facts = facts(&cal, "2024-03-05T15:00:00Z", "2024-03-05T18:00:00Z");
-    facts.attempts = vec![Attempt { at: at("2024-03-05T17:55:00Z"), outcome: Outcome::Running }];
+    facts.attempts = vec![SeriesAttempt { at: at("2024-03-05T17:55:00Z"), outcome: Outcome::Running }];
     assert_eq!(facts.blocker().cause, Cause::InProgress);
     facts.window_full_until = Some(at("2024-03-05T18:00:40Z"));
     let want = [(Cause::VendorDelay, 15, 0), (Cause::WaitingForTokens, 5, 5), (Cause::WaitingForRun, 160, 160)];
@@ -163,21 +164,28 @@ fn the_last_switch_decides_who_paused() {
     let paused = [act("trigger", 9, "c"), act("pause", 5, "b"), act("pause", 1, "a")];
     let resumed = [act("resume", 9, "c"), act("pause", 5, "b")];
     let by = |pause: Option<Pause>| pause.map(|p| (p.by, p.since, p.scope));
-    let b = Some((Some("b".into()), Some(Ts(5)), Scope::Series));
-    assert_eq!(by(marked(true, &paused, Scope::Series)), b);
-    assert_eq!(by(marked(false, &paused, Scope::Series)), None, "it carries no mark");
-    assert_eq!(by(marked(true, &resumed, Scope::Symbol)), Some((None, None, Scope::Symbol)), "marked without a note");
-    assert_eq!(by(switched(&paused, Scope::Series)), b);
-    assert_eq!(by(switched(&resumed, Scope::Engine)), None);
+    let b = Some((Some("b".into()), Some(Ts(5)), PauseScope::Series));
+    assert_eq!(by(marked(true, &paused, PauseScope::Series)), b);
+    assert_eq!(by(marked(false, &paused, PauseScope::Series)), None, "it carries no mark");
+    assert_eq!(
+        by(marked(true, &resumed, PauseScope::Symbol)),
+        Some((None, None, PauseScope::Symbol)),
+        "marked without a note"
+    );
+    assert_eq!(by(switched(&paused, PauseScope::Series)), b);
+    assert_eq!(by(switched(&resumed, PauseScope::Engine)), None);
     let at = |minute: i64, scope| Some(Pause { by: None, since: Some(Ts(minute)), scope });
     let scope = |pauses| first(pauses).map(|p| p.scope);
-    assert_eq!(scope([at(7, Scope::Series), at(5, Scope::Symbol), at(6, Scope::Engine)]), Some(Scope::Symbol));
-    let unnoted = Some(Pause { by: None, since: None, scope: Scope::Series });
-    assert_eq!(scope([unnoted, at(5, Scope::Symbol), None]), Some(Scope::Series));
+    assert_eq!(
+        scope([at(7, PauseScope::Series), at(5, PauseScope::Symbol), at(6, PauseScope::Engine)]),
+        Some(PauseScope::Symbol)
+    );
+    let unnoted = Some(Pause { by: None, since: None, scope: PauseScope::Series });
+    assert_eq!(scope([unnoted, at(5, PauseScope::Symbol), None]), Some(PauseScope::Series));
     assert_eq!(scope([None, None, None]), None);
 }
 
-fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
+fn attempts() -> impl Strategy<Value = Vec<SeriesAttempt>> {
     let outcome = prop_oneof![
         Just(Outcome::Done),
         Just(Outcome::Failed("malformed: nonsense".into())),
@@ -186,7 +194,7 @@ fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
     ];
     prop::collection::vec((0..10 * DAY, outcome), 0..5).prop_map(|mut all| {
         all.sort_by_key(|(ago, _)| *ago);
-        all.into_iter().map(|(ago, outcome)| Attempt { at: Ts(ago), outcome }).collect()
+        all.into_iter().map(|(ago, outcome)| SeriesAttempt { at: Ts(ago), outcome }).collect()
     })
 }
 
@@ -251,7 +259,7 @@ proptest! {
             coverage,
             quarantined: quarantined.into_iter().map(ago).collect(),
             tracked,
-            pause: pause.map(|since| Pause { by: None, since: since.map(ago), scope: Scope::Symbol }),
+            pause: pause.map(|since| Pause { by: None, since: since.map(ago), scope: PauseScope::Symbol }),
             attempts,
             window_full_until: full.then_some(now),
             refresh_every: Duration::from_mins(15),

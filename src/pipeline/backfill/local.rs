@@ -8,7 +8,7 @@ use super::survey::beside;
 use super::{Run, RunError};
 use crate::RunContext;
 use crate::index::coverage::CoverageIndex;
-use crate::ingest::{FamilyAnswer, PageJob, Verdict};
+use crate::ingest::{AnswerVerdict, FamilyAnswer, PageJob};
 use barkeep_market::ts::DAY;
 use barkeep_market::{AssetClass, Bar, Interval, Timeframe};
 use barkeep_store::{SeriesId, StoreError};
@@ -45,7 +45,7 @@ impl Run<'_> {
                     let stored = FamilyAnswer {
                         ids: Arc::clone(&ids),
                         answered: stretch,
-                        verdict: Verdict::Answered,
+                        verdict: AnswerVerdict::Answered,
                         bars: stored_bars(self.engine(), ids.base_id, stretch).await?,
                         horizon,
                     };

@@ -8,7 +8,7 @@ use super::{Run, RunError};
 use crate::events::Listener;
 use crate::gate::Priority;
 use crate::index::coverage::CoverageIndex;
-use crate::names::listing::{self, Answer, Stored, clipped, sessions};
+use crate::names::listing::{self, ListingAnswer, StoredSpan, clipped, sessions};
 use crate::select::Target;
 use barkeep_market::{Interval, Symbol, Ts};
 use barkeep_store::{CoverageState, ListingState, RequestPurpose, SeriesRow, SymbolRow};
@@ -67,7 +67,7 @@ impl Run<'_> {
                 continue;
             }
             let near = listing::respelled(row).filter(|_| row.listing.state == ListingState::Unchecked);
-            let mut answer = Answer { listing: row.listing.clone(), near };
+            let mut answer = ListingAnswer { listing: row.listing.clone(), near };
             if asks && listing::is_due(&row.listing, now) && !self.fetcher.cancel.is_cancelled() {
                 match self.ask(&dispatcher, row, stored, &rows, now).await {
                     Ok(found) => {
@@ -102,10 +102,10 @@ impl Run<'_> {
         &self,
         dispatcher: &Dispatcher,
         row: &SymbolRow,
-        stored: Stored,
+        stored: StoredSpan,
         rows: &[SymbolRow],
         now: Ts,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<ListingAnswer, Fault> {
         let engine = self.engine();
         let priority =
             Priority { recheck: true, criticality: row.criticality, history: true, scheduled: self.fetcher.scheduled };
@@ -116,7 +116,7 @@ impl Run<'_> {
     }
 
     /// The stretch of the wanted range that makes a name doubtful: all of it, or its newest end.
-    fn silent(&self, target: &Target, row: &SymbolRow, stored: Stored) -> Result<Option<Interval>, RunError> {
+    fn silent(&self, target: &Target, row: &SymbolRow, stored: StoredSpan) -> Result<Option<Interval>, RunError> {
         let engine = self.engine();
         let class = row.asset_class;
         let failed = self.failed();
@@ -150,7 +150,7 @@ fn is_answered(coverage: &CoverageIndex, target: &Target, silent: Interval) -> b
 }
 
 impl Told {
-    fn take(&mut self, row: &SymbolRow, stored: Stored, silent: Interval, answer: &Answer) {
+    fn take(&mut self, row: &SymbolRow, stored: StoredSpan, silent: Interval, answer: &ListingAnswer) {
         let listing = &answer.listing;
         let text = listing::words(row, listing, answer.near.as_deref());
         let class = row.asset_class;
@@ -173,8 +173,8 @@ impl Told {
 }
 
 /// First and last bar of each symbol, over its series.
-fn spans(series: &[SeriesRow]) -> BTreeMap<&Symbol, Stored> {
-    let mut all: BTreeMap<&Symbol, Stored> = BTreeMap::new();
+fn spans(series: &[SeriesRow]) -> BTreeMap<&Symbol, StoredSpan> {
+    let mut all: BTreeMap<&Symbol, StoredSpan> = BTreeMap::new();
     for row in series {
         let stored = all.entry(&row.symbol).or_default();
         stored.first = stored.first.into_iter().chain(row.first_ts).min();

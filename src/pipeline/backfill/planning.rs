@@ -121,9 +121,9 @@ impl Backfill {
         engine: &RunContext,
         context: &PlanningContext,
         capabilities: &VendorCapabilities,
-    ) -> Result<barkeep_plan::Market, StoreError> {
+    ) -> Result<barkeep_plan::PlanInputs, StoreError> {
         let backfill = &engine.settings.backfill;
-        Ok(barkeep_plan::Market {
+        Ok(barkeep_plan::PlanInputs {
             grouped_daily: engine.settings.vendor.grouped_daily && !capabilities.grouped_refused,
             not_grouped: capabilities.not_grouped.clone(),
             not_grouped_dates: capabilities.not_grouped_dates.clone(),

@@ -18,7 +18,7 @@ use crate::index::coverage::CoverageIndex;
 use crate::names::listing::clipped;
 use crate::select::{SelectError, Selection, Target};
 use barkeep_market::{AssetClass, Family, Source, Symbol, Timeframe, Ts};
-use barkeep_plan::{FamilyState, Horizon, Market, Need, Needs, Plan, build_checked};
+use barkeep_plan::{FamilyState, Horizon, Need, Needs, Plan, PlanInputs, build_checked};
 use barkeep_store::StoreError;
 
 /// Everything planning needs, read at one moment.
@@ -137,7 +137,7 @@ impl Survey {
     }
 
     /// The requests for that.
-    pub(super) fn plan(&self, market: &Market) -> Result<Plan, Halt> {
+    pub(super) fn plan(&self, market: &PlanInputs) -> Result<Plan, Halt> {
         let needs = self.needs()?;
         build_checked(&self.engine.calendar, &needs, market, || wanted(&self.stop))
     }

@@ -13,7 +13,7 @@ use super::doubt::{contradicted, is_refusal};
 use super::plan_start::RefusedRange;
 use super::{Fetcher, ItemError};
 use crate::index::registry::SeriesIds;
-use crate::ingest::{FamilyAnswer, PageJob, Verdict};
+use crate::ingest::{AnswerVerdict, FamilyAnswer, PageJob};
 use barkeep_market::ts::DAY;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts};
 use barkeep_store::StoreError;
@@ -39,14 +39,14 @@ impl Fetcher {
         Interval::new(from, end.min(query.range.end).max(from))
     }
 
-    pub(super) fn verdict(&self, any_bars: bool, answered: Interval) -> Verdict {
+    pub(super) fn verdict(&self, any_bars: bool, answered: Interval) -> AnswerVerdict {
         if any_bars {
-            return Verdict::Answered;
+            return AnswerVerdict::Answered;
         }
         let backfill = &self.engine.settings.backfill;
         let recent = answered.end > self.now - RECENT;
         let wait = if recent { backfill.recent_empty_recheck } else { backfill.empty_recheck };
-        Verdict::Empty { until: self.until(wait) }
+        AnswerVerdict::Empty { until: self.until(wait) }
     }
 
     /// The sessions at the start of an old range that have no bar although later ones do.
@@ -134,7 +134,7 @@ impl Fetcher {
         &self,
         ids: Arc<SeriesIds>,
         range: Interval,
-        verdict: Verdict,
+        verdict: AnswerVerdict,
     ) -> Result<Vec<FamilyAnswer>, StoreError> {
         let horizon = self.horizon(ids.vendor, ids.class, ids.base.family());
         let pieces = self.not_proven(&ids, range).await?;
@@ -179,7 +179,7 @@ impl Fetcher {
         let family = query.timeframe.family();
         let ids = Arc::new(self.registry.series_ids(symbol, family, &self.engine.settings).await?);
         let answered = query.timeframe.snap_out(class, range);
-        let answers = self.without_bars(ids, answered, Verdict::Refused { until }).await?;
+        let answers = self.without_bars(ids, answered, AnswerVerdict::Refused { until }).await?;
         let job = PageJob::fetched(answers, None, self.engine.clock.now());
         self.ingest.send(job).await.wait().await?;
         if fault.class == Class::TooEarly {

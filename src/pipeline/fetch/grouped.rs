@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use super::{Fetcher, ItemError};
-use crate::ingest::{FamilyAnswer, PageJob, Verdict};
+use crate::ingest::{AnswerVerdict, FamilyAnswer, PageJob};
 use barkeep_market::{AssetClass, Family, Interval, Timeframe};
 use barkeep_plan::Item;
 use barkeep_vendor::Class;
@@ -65,7 +65,7 @@ impl Fetcher {
                         horizon: self.horizon(ids.vendor, ids.class, Family::Day),
                         ids: Arc::new(ids),
                         answered: day,
-                        verdict: Verdict::Answered,
+                        verdict: AnswerVerdict::Answered,
                         bars: vec![**bar],
                     });
                 }

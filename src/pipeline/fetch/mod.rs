@@ -25,7 +25,7 @@ pub use self::flat::{FlatSource, terms as flat_file_terms};
 use self::plan_start::PlanHistory;
 pub use self::verify::{Verification, Verified};
 use super::RunContext;
-use super::gate::{Permit, Priority, Purpose, Refused};
+use super::gate::{GatePermit, Priority, Purpose, Refused};
 use super::ingest::Ingest;
 use super::journal::request_row;
 use crate::events::{Event, ItemInfo, ItemTiming, Listener as _};
@@ -91,7 +91,11 @@ impl Fetcher {
     /// # Errors
     /// What `call` fails with, or [`Class::Cancelled`] when the run, the symbol or the series was stopped before its
     /// turn came.
-    pub async fn request<T, F>(&self, item: &Item, call: impl Fn(CancellationToken) -> F) -> Result<(T, Permit), Fault>
+    pub async fn request<T, F>(
+        &self,
+        item: &Item,
+        call: impl Fn(CancellationToken) -> F,
+    ) -> Result<(T, GatePermit), Fault>
     where
         F: Future<Output = Result<T, Fault>>,
     {

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use super::doubt::is_refusal;
 use super::evidence::wrongly_adjusted;
 use super::{Fetcher, ItemError};
-use crate::gate::Permit;
+use crate::gate::GatePermit;
 use crate::index::registry::SeriesIds;
-use crate::ingest::{FamilyAnswer, PageJob, PendingCommit, Verdict};
+use crate::ingest::{AnswerVerdict, FamilyAnswer, PageJob, PendingCommit};
 use barkeep_market::source::Reach;
 use barkeep_market::{Interval, Symbol, Ts};
 use barkeep_plan::Item;
@@ -125,7 +125,7 @@ impl Fetcher {
             // Never quite all of it while pages follow.
             let done = if more { done.min(0.99) } else { 1.0 };
             let answers = match verdict {
-                Verdict::Answered => vec![FamilyAnswer { ids, answered, verdict, bars: page.bars, horizon }],
+                AnswerVerdict::Answered => vec![FamilyAnswer { ids, answered, verdict, bars: page.bars, horizon }],
                 _ => self.without_bars(ids, answered, verdict).await?,
             };
             if item.recheck {
@@ -159,7 +159,7 @@ impl Fetcher {
         item: &Item,
         query: &AggregateQuery,
         cursor: Option<&Cursor>,
-    ) -> Result<((Page, Attempt), Permit), Fault> {
+    ) -> Result<((Page, Attempt), GatePermit), Fault> {
         self.request(item, |token| async move { self.dispatcher.aggregates(query, cursor, &token).await }).await
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::index::registry::SeriesIds;
-use barkeep_market::evidence::{Part, PartProfile, Profile, Question, Run, Verdict, judge};
+use barkeep_market::evidence::{Part, PartProfile, Profile, Run, SilenceQuestion, Verdict, judge};
 use barkeep_market::ts::{DAY, HOUR};
 use barkeep_market::{Bar, Calendar, Family, Interval, IntervalSet, Timeframe, Ts};
 use barkeep_store::{Coverage, CoverageState, SeriesId, Store, StoreError, StoredBar};
@@ -176,7 +176,7 @@ impl Ledger {
         let followed = bars.last().is_some_and(|bar| bar.ts >= end)
             || !store.bars(ids.base_id, (end..).into(), Some(1)).await?.is_empty();
         let (class, timeframe) = (ids.class, ids.base);
-        let question = Question { calendar, class, timeframe, known, bars: &inside, range, followed };
+        let question = SilenceQuestion { calendar, class, timeframe, known, bars: &inside, range, followed };
         Ok(judge(&mut self.profile, &question))
     }
 

@@ -11,7 +11,7 @@ mod page_job;
 mod prepare;
 
 pub(crate) use checks::CLOSED;
-pub use page_job::{FamilyAnswer, PageJob, PendingCommit, Verdict};
+pub use page_job::{AnswerVerdict, FamilyAnswer, PageJob, PendingCommit};
 pub use prepare::derive_again;
 
 use std::sync::{Arc, Mutex};

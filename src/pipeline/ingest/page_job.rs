@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::gate::Permit;
+use crate::gate::GatePermit;
 use crate::index::coverage::SeriesKey;
 use crate::index::registry::SeriesIds;
 use barkeep_base::timing::Spent;
@@ -15,7 +15,7 @@ use barkeep_store::{PageCommit, RequestRow, SeriesId, StoreError};
 
 /// What an answer says about the range it answers for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum AnswerVerdict {
     /// All bars the vendor has in it are here.
     Answered,
     /// There are none; valid until the given time.
@@ -30,7 +30,7 @@ pub struct FamilyAnswer {
     pub ids: Arc<SeriesIds>,
     /// The range this answers for, in whole base bars.
     pub answered: Interval,
-    pub verdict: Verdict,
+    pub verdict: AnswerVerdict,
     pub bars: Vec<Bar>,
     pub horizon: Horizon,
 }
@@ -56,7 +56,7 @@ pub struct PageJob {
     /// Where the time it takes is added up.
     pub(super) spent: Arc<Spent>,
     /// Returned once the page is committed, so that an empty gate means that nothing is on its way.
-    permit: Option<Permit>,
+    permit: Option<GatePermit>,
 }
 
 /// How far a page is.
@@ -111,7 +111,7 @@ impl PageJob {
 
     /// The same for an item of the plan. It keeps the item's permit until it is committed.
     #[must_use]
-    pub fn of_item(self, item: u64, done: f64, permit: Permit) -> Self {
+    pub fn of_item(self, item: u64, done: f64, permit: GatePermit) -> Self {
         Self { of: Some(PageOf { item, done }), permit: Some(permit), ..self }
     }
 

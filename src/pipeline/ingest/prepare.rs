@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use super::IngestContext;
 use super::checks::{self, Sorted};
 use super::ledger::{Answer, Ledger, Proven, coarser, merged};
-use super::page_job::{FamilyAnswer, PageJob, PageState, Received, Verdict};
+use super::page_job::{AnswerVerdict, FamilyAnswer, PageJob, PageState, Received};
 use crate::derive;
 use crate::index::registry::SeriesIds;
 use barkeep_base::timing::{self, Phase};
@@ -51,11 +51,11 @@ struct Evidence {
 }
 
 impl Evidence {
-    fn coverage(&self, range: Interval, verdict: Verdict) -> Option<Coverage> {
+    fn coverage(&self, range: Interval, verdict: AnswerVerdict) -> Option<Coverage> {
         let (state, expires_at) = match verdict {
-            Verdict::Answered => (CoverageState::Present, None),
-            Verdict::Empty { until } => (CoverageState::Empty, Some(until)),
-            Verdict::Refused { until } => (CoverageState::NotEntitled, Some(until)),
+            AnswerVerdict::Answered => (CoverageState::Present, None),
+            AnswerVerdict::Empty { until } => (CoverageState::Empty, Some(until)),
+            AnswerVerdict::Refused { until } => (CoverageState::NotEntitled, Some(until)),
         };
         let answered = Coverage::answered(range, state, self.request_id.clone(), self.fetched_at);
         (!range.is_empty()).then_some(Coverage { expires_at, ..answered })
@@ -79,8 +79,13 @@ pub async fn derive_again(
     for (tf, _) in &ids.derived {
         let span = tf.snap_out(ids.class, range);
         let bars = store.bars(ids.base_id, span.into(), None).await?.into_iter().map(|row| row.bar).collect();
-        let answer =
-            FamilyAnswer { ids: Arc::new(ids.clone()), answered: span, verdict: Verdict::Answered, bars, horizon };
+        let answer = FamilyAnswer {
+            ids: Arc::new(ids.clone()),
+            answered: span,
+            verdict: AnswerVerdict::Answered,
+            bars,
+            horizon,
+        };
         let evidence = Evidence { request_id: None, fetched_at: at, only: Some(*tf) };
         let computed = writes(store, cal, &answer, &mut ledger, &evidence).await?;
         page.writes.extend(computed.into_iter().map(|(_, write)| write));
@@ -105,7 +110,7 @@ async fn writes(
     let checked_at = (answer.answered.end >= settled).then_some(evidence.fetched_at);
     let mut all = Vec::new();
 
-    if let Verdict::Refused { .. } = answer.verdict {
+    if let AnswerVerdict::Refused { .. } = answer.verdict {
         for (tf, series) in std::iter::once((ids.base, ids.base_id)).chain(ids.derived.iter().copied()) {
             let range = tf.snap_in(ids.class, answer.answered);
             let range = if tf == ids.base { answer.answered } else { range };
@@ -160,7 +165,7 @@ async fn writes(
     });
     known = proven.late.map_or(known.clone(), |late| known.subtract(&late.into()));
     let empty = !proven.rows.is_empty() && proven.rows.iter().all(|row| row.state == CoverageState::Empty);
-    let verdict = if empty { answer.verdict } else { Verdict::Answered };
+    let verdict = if empty { answer.verdict } else { AnswerVerdict::Answered };
     let doubts = if evidence.only.is_none() { &proven.rows } else { &ledger.rows };
     let wanted = ids.derived.iter().filter(|(tf, _)| evidence.only.is_none_or(|only| only == *tf));
     let base_bars = merged(std::mem::take(&mut proven.kept), &sorted.good);

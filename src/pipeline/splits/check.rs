@@ -10,7 +10,7 @@ use chrono::{Days, NaiveDate};
 
 use crate::derive;
 use crate::index::registry::SeriesIds;
-use barkeep_market::split::{Finding, Step, Verdict, confirm, steps};
+use barkeep_market::split::{SplitFinding, SplitVerdict, Step, confirm, steps};
 use barkeep_market::{AssetClass, Bar, Calendar, Interval, IntervalSet, Symbol, Timeframe, Ts};
 use barkeep_store::{PageCommit, SeriesId, SeriesWrite, SplitRow, SplitStatus, Store, StoreError};
 
@@ -98,11 +98,11 @@ pub async fn check(store: &dyn Store, calendar: &Calendar, of: &Checked<'_>, now
     let kept_moves = before.iter().filter(|row| is_moved(row) && !judged(row.split.date)).cloned();
     after.extend(kept_moves);
     for verdict in &verdicts {
-        let Verdict { split, finding, note, .. } = verdict;
+        let SplitVerdict { split, finding, note, .. } = verdict;
         let status = match finding {
-            Finding::Open => SplitStatus::Unchecked,
-            Finding::Confirmed => SplitStatus::Confirmed,
-            Finding::Contradicted => SplitStatus::Contradicted,
+            SplitFinding::Open => SplitStatus::Unchecked,
+            SplitFinding::Confirmed => SplitStatus::Confirmed,
+            SplitFinding::Contradicted => SplitStatus::Contradicted,
         };
         after.push(SplitRow { split: *split, status, note: note.clone() });
     }

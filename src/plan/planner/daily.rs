@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::{Asked, Market, is_newest, item, over_closed_hours};
+use super::{Asked, PlanInputs, is_newest, item, over_closed_hours};
 use crate::cover::minimum_cover;
 use crate::gaps::{Found, Need};
 use crate::request::{Item, Request};
@@ -34,7 +34,7 @@ struct Served<'a> {
 pub(super) fn items<E>(
     cal: &Calendar,
     needs: &[&Need],
-    market: &Market,
+    market: &PlanInputs,
     check: impl Fn() -> Result<(), E>,
 ) -> Result<(Vec<Item>, u64), E> {
     let Some(class) = needs.first().map(|n| n.state.class) else { return Ok((Vec::new(), 0)) };

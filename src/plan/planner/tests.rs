@@ -40,7 +40,7 @@ fn asked(state: FamilyState, now: Ts) -> Vec<(Interval, bool)> {
     let horizon = Horizon::at(&cal, class, Family::Minute, Delay::After(Duration::ZERO), settle, now);
     let from = class.midnight(NaiveDate::from_ymd_opt(2024, 3, 4).unwrap());
     let need = Need::of(&cal, state, Interval::new(from, now), horizon);
-    let market = Market { overlap: Duration::from_hours(48), ..Market::default() };
+    let market = PlanInputs { overlap: Duration::from_hours(48), ..PlanInputs::default() };
     let plan = build(&cal, &[need], &market);
     let range = |item: &Item| match &item.request {
         Request::Aggregates { range, .. } => (*range, item.recheck),
@@ -113,7 +113,8 @@ fn plan_of(states: Vec<FamilyState>, days: i64, now: Ts) -> Plan {
         })
         .collect();
     let density = [("BTC".parse().unwrap(), 0.01)].into();
-    let market = Market { grouped_daily: true, overlap: Duration::from_hours(48), density, ..Market::default() };
+    let market =
+        PlanInputs { grouped_daily: true, overlap: Duration::from_hours(48), density, ..PlanInputs::default() };
     build(&cal, &needs, &market)
 }
 

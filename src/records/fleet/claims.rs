@@ -31,7 +31,7 @@ pub struct Holder {
 
 /// What became of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claiming {
+pub enum SeriesClaiming {
     /// These are its own until it releases them; for an order all it wants.
     Granted(Vec<Claimed>),
     /// Nothing; it keeps its place in the line.
@@ -49,10 +49,10 @@ pub struct KeptClaim {
 /// Decides about a claim, among all others that live. An order takes everything or nothing, and nobody who came later takes
 /// what it waits for: so nobody waits in a circle, and everybody's turn comes.
 #[must_use]
-pub fn decide(kept: &[KeptClaim], wanted: &SeriesClaim) -> Claiming {
+pub fn decide(kept: &[KeptClaim], wanted: &SeriesClaim) -> SeriesClaiming {
     let mine = kept.iter().find(|other| other.claim.execution_id == wanted.execution_id);
     if let Some(mine) = mine.filter(|mine| mine.granted) {
-        return Claiming::Granted(mine.claim.families.clone());
+        return SeriesClaiming::Granted(mine.claim.families.clone());
     }
     // One that is new waits behind all others.
     let before_mine = |other: &KeptClaim| mine.is_none_or(|mine| other.place < mine.place);
@@ -73,12 +73,12 @@ pub fn decide(kept: &[KeptClaim], wanted: &SeriesClaim) -> Claiming {
     }
     let holder_of = |family: &Claimed| taken.get(family).or_else(|| reserved.get(family)).copied();
     let first = wanted.families.iter().find_map(|family| holder_of(family).map(|holder| (family, holder)));
-    let Some((family, holder)) = first else { return Claiming::Granted(wanted.families.clone()) };
+    let Some((family, holder)) = first else { return SeriesClaiming::Granted(wanted.families.clone()) };
     let free: Vec<Claimed> = wanted.families.iter().filter(|family| holder_of(family).is_none()).cloned().collect();
     if wanted.scheduled && !free.is_empty() {
-        return Claiming::Granted(free);
+        return SeriesClaiming::Granted(free);
     }
-    Claiming::Waits(Holder { execution_id: holder.claim.execution_id, symbol: family.0.clone() })
+    SeriesClaiming::Waits(Holder { execution_id: holder.claim.execution_id, symbol: family.0.clone() })
 }
 
 /// The place of a claim that is new, behind all others.
@@ -108,10 +108,10 @@ mod tests {
         KeptClaim { place, granted, claim }
     }
 
-    fn waits_for(claiming: &Claiming) -> Option<u128> {
+    fn waits_for(claiming: &SeriesClaiming) -> Option<u128> {
         match claiming {
-            Claiming::Waits(holder) => Some(holder.execution_id.as_u128()),
-            Claiming::Granted(_) => None,
+            SeriesClaiming::Waits(holder) => Some(holder.execution_id.as_u128()),
+            SeriesClaiming::Granted(_) => None,
         }
     }
 
@@ -120,7 +120,7 @@ mod tests {
         let held = [kept(1, true, claim(1, false, &["A"]))];
         assert_eq!(waits_for(&decide(&held, &claim(2, false, &["A", "B"]))), Some(1));
         let wanted = claim(2, false, &["B", "C"]);
-        assert_eq!(decide(&held, &wanted), Claiming::Granted(wanted.families.clone()));
+        assert_eq!(decide(&held, &wanted), SeriesClaiming::Granted(wanted.families.clone()));
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn the_schedule_takes_what_is_free_and_does_not_starve_an_order() {
         let line = [kept(1, true, claim(1, false, &["A"])), kept(2, false, claim(2, false, &["A", "B"]))];
-        let free = |symbols: &[&str]| Claiming::Granted(claim(0, true, symbols).families);
+        let free = |symbols: &[&str]| SeriesClaiming::Granted(claim(0, true, symbols).families);
         // The order waits for another order; the schedule goes on meanwhile.
         assert_eq!(decide(&line, &claim(3, true, &["A", "B", "C"])), free(&["B", "C"]));
         // It waits only for the schedule itself: then it is next.

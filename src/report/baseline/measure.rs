@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::phases::{PhaseTime, phases};
 use super::scratch::Scratch;
-use super::verdict::{Verdict, verdict};
+use super::verdict::{Diagnosis, verdict};
 use barkeep_base::clock::Clock;
 use barkeep_config::{BaselineLoad, Config, Mode, Policy, Settings};
 use barkeep_market::ts::DAY;
@@ -82,7 +82,7 @@ pub struct Measurement {
     pub timeframes: Vec<TimeframeTime>,
     pub slowest_job: Option<JobTime>,
     pub slowest_timeframe: Option<Timeframe>,
-    pub verdict: Verdict,
+    pub verdict: Diagnosis,
     /// Slowest first.
     pub jobs: Vec<JobTime>,
 }

@@ -16,4 +16,4 @@ pub use measure::{
 pub use phases::PhaseTime;
 pub use scratch::Scratch;
 pub use vendor::VendorProcess;
-pub use verdict::{Bottleneck, Verdict, verdict};
+pub use verdict::{Bottleneck, Diagnosis, verdict};

@@ -25,7 +25,7 @@ pub enum Bottleneck {
 
 /// The bottleneck with its share of the time and what would help.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Verdict {
+pub struct Diagnosis {
     pub bottleneck: Bottleneck,
     /// 0 to 1.
     pub share: f64,
@@ -34,7 +34,7 @@ pub struct Verdict {
 
 /// Applies the rule to the phases of a run.
 #[must_use]
-pub fn verdict(phases: &[PhaseTime]) -> Verdict {
+pub fn verdict(phases: &[PhaseTime]) -> Diagnosis {
     let share = |of: &[Phase]| phases.iter().filter(|p| of.contains(&p.phase)).map(|p| p.share).sum::<f64>();
     let (limiter, waiting) = (share(&[Phase::LimiterWait]), share(&[Phase::VendorWait]));
     let transfer = share(&[Phase::Transfer]);
@@ -94,14 +94,14 @@ pub fn verdict(phases: &[PhaseTime]) -> Verdict {
         }
         (Bottleneck::Computation, derive + features)
     };
-    Verdict { bottleneck, share, recommendations }
+    Diagnosis { bottleneck, share, recommendations }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(shares: [f64; 6]) -> Verdict {
+    fn of(shares: [f64; 6]) -> Diagnosis {
         let phases = Phase::ALL.into_iter().zip(shares);
         verdict(&phases.map(|(phase, share)| PhaseTime { phase, seconds: share, share }).collect::<Vec<_>>())
     }

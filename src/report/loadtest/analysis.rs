@@ -20,7 +20,7 @@ const LOW_HITS: f64 = 0.5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Bottleneck {
+pub enum LoadBottleneck {
     /// Most of the time passes inside the service: reading and writing pages.
     Service,
     /// An answer without any work takes nearly as long: connections, processors, or this client.
@@ -33,7 +33,7 @@ pub enum Bottleneck {
 
 /// Something out of the ordinary.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Finding {
+pub struct LoadFinding {
     pub what: &'static str,
     pub measured: f64,
     pub limit: f64,
@@ -41,11 +41,11 @@ pub struct Finding {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Analysis {
-    pub bottleneck: Bottleneck,
+    pub bottleneck: LoadBottleneck,
     /// Of the average time a client waited, 0 to 1; absent when nothing was measured.
     pub service_share: Option<f64>,
     pub health_share: Option<f64>,
-    pub findings: Vec<Finding>,
+    pub findings: Vec<LoadFinding>,
     pub recommendations: Vec<String>,
 }
 
@@ -57,20 +57,20 @@ pub(super) fn analyse(figures: &Figures, server: Option<ServerSide>, health_ms: 
     let share = |part: Option<f64>| Some((part? / average?).clamp(0.0, 1.0));
     let (service, health) = (share(server.map(|s| s.avg_ms)), share(health_ms));
     let bottleneck = match (service, health) {
-        (Some(service), _) if service > BOTTLENECK_SHARE => Bottleneck::Service,
-        (_, Some(health)) if health > BOTTLENECK_SHARE => Bottleneck::Connections,
-        (Some(_), _) => Bottleneck::Transfer,
-        (None, _) => Bottleneck::Unknown,
+        (Some(service), _) if service > BOTTLENECK_SHARE => LoadBottleneck::Service,
+        (_, Some(health)) if health > BOTTLENECK_SHARE => LoadBottleneck::Connections,
+        (Some(_), _) => LoadBottleneck::Transfer,
+        (None, _) => LoadBottleneck::Unknown,
     };
     let recommendations = recommendations(figures, &findings, bottleneck, server);
     Analysis { bottleneck, service_share: service, health_share: health, findings, recommendations }
 }
 
-fn findings(figures: &Figures) -> Vec<Finding> {
+fn findings(figures: &Figures) -> Vec<LoadFinding> {
     let mut all = Vec::new();
     let mut above = |what, measured: Option<f64>, limit| {
         if let Some(measured) = measured.filter(|m| *m > limit) {
-            all.push(Finding { what, measured, limit });
+            all.push(LoadFinding { what, measured, limit });
         }
     };
     above("high_latency", figures.avg_response_time_ms, HIGH_AVERAGE_MS);
@@ -78,15 +78,15 @@ fn findings(figures: &Figures) -> Vec<Finding> {
     let variance = figures.p95_response_time_ms.zip(figures.avg_response_time_ms).map(|(p95, avg)| p95 / avg);
     above("latency_variance", variance, HIGH_VARIANCE);
     if figures.success_rate < LOW_SUCCESS {
-        all.push(Finding { what: "reliability", measured: figures.success_rate, limit: LOW_SUCCESS });
+        all.push(LoadFinding { what: "reliability", measured: figures.success_rate, limit: LOW_SUCCESS });
     }
     all
 }
 
 fn recommendations(
     figures: &Figures,
-    findings: &[Finding],
-    bottleneck: Bottleneck,
+    findings: &[LoadFinding],
+    bottleneck: LoadBottleneck,
     server: Option<ServerSide>,
 ) -> Vec<String> {
     let mut help: Vec<String> = figures.errors.iter().filter_map(|e| remedy(&e.kind, e.count)).collect();
@@ -96,24 +96,24 @@ fn recommendations(
     }
     let hits = server.and_then(|s| s.cache_hit_share);
     match bottleneck {
-        Bottleneck::Service if hits.is_some_and(|share| share < LOW_HITS) => help.push(format!(
+        LoadBottleneck::Service if hits.is_some_and(|share| share < LOW_HITS) => help.push(format!(
             "only {:.0} % of the lookups hit the cache: raise cache_policy (top_symbols, max_queries, ttl), or request \
              fewer different pages",
             hits.unwrap_or(0.0) * 100.0
         )),
-        Bottleneck::Service => help.push(
+        LoadBottleneck::Service => help.push(
             "most of the time passes inside the service: a faster disk, fewer rows per page, or less backfill at the same time"
                 .to_owned(),
         ),
-        Bottleneck::Connections => help.push(
+        LoadBottleneck::Connections => help.push(
             "an answer without any work takes nearly as long: fewer connections, more processors, or a client on another \
              machine"
                 .to_owned(),
         ),
-        Bottleneck::Transfer => {
+        LoadBottleneck::Transfer => {
             help.push("most of the time passes in transfer: fewer rows per page, or a client closer to the service".to_owned());
         }
-        Bottleneck::Unknown => help.push("/metrics of the service could not be read; set BARKEEP_API_KEY".to_owned()),
+        LoadBottleneck::Unknown => help.push("/metrics of the service could not be read; set BARKEEP_API_KEY".to_owned()),
     }
     help
 }
@@ -152,12 +152,12 @@ mod tests {
     fn the_largest_share_is_the_bottleneck() {
         let f = figures(600, &[]);
         let slow = analyse(&f, Some(server(540.0, 0.1)), Some(20.0));
-        assert_eq!(slow.bottleneck, Bottleneck::Service);
+        assert_eq!(slow.bottleneck, LoadBottleneck::Service);
         assert!(slow.recommendations[0].contains("cache_policy"), "{slow:?}");
         assert!(analyse(&f, Some(server(540.0, 0.9)), None).recommendations[0].contains("disk"));
-        assert_eq!(analyse(&f, Some(server(50.0, 0.9)), Some(500.0)).bottleneck, Bottleneck::Connections);
-        assert_eq!(analyse(&f, Some(server(50.0, 0.9)), Some(50.0)).bottleneck, Bottleneck::Transfer);
-        assert_eq!(analyse(&f, None, None).bottleneck, Bottleneck::Unknown);
+        assert_eq!(analyse(&f, Some(server(50.0, 0.9)), Some(500.0)).bottleneck, LoadBottleneck::Connections);
+        assert_eq!(analyse(&f, Some(server(50.0, 0.9)), Some(50.0)).bottleneck, LoadBottleneck::Transfer);
+        assert_eq!(analyse(&f, None, None).bottleneck, LoadBottleneck::Unknown);
         assert_eq!(slow.findings.iter().map(|f| f.what).collect::<Vec<_>>(), ["high_latency"]);
     }
 

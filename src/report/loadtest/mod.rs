@@ -12,7 +12,7 @@ mod scenario;
 mod server;
 mod spawn;
 
-pub use analysis::{Analysis, Bottleneck, Finding};
+pub use analysis::{Analysis, LoadBottleneck, LoadFinding};
 pub use chart::text;
 pub use figures::{Bucket, ErrorCount, Figures};
 pub use http::ServiceClient;

@@ -8,7 +8,7 @@ use std::pin::Pin;
 
 use tokio::sync::OnceCell;
 
-use super::outcome::{DrillError, DrillOptions, DrillOutcome, DrillReport, Failure, Measurement};
+use super::outcome::{DrillError, DrillOptions, DrillOutcome, DrillReport, FailureType, Measurement};
 use super::reference::ReferenceRun;
 use super::workload::Workload;
 use super::{crash, database, feature, rate_limit};
@@ -17,9 +17,9 @@ use barkeep_market::Ts;
 
 /// Runs the drills. The one of the rate limit mostly waits for a window of one minute, so the others run beside it.
 /// `on_start` is called when a drill starts.
-pub async fn drill(live: &Loaded, plan: &DrillOptions, now: Ts, on_start: impl Fn(Failure)) -> DrillReport {
-    let wanted = |failure: Failure| plan.failures.contains(&failure);
-    let measure = async |failure: Failure,
+pub async fn drill(live: &Loaded, plan: &DrillOptions, now: Ts, on_start: impl Fn(FailureType)) -> DrillReport {
+    let wanted = |failure: FailureType| plan.failures.contains(&failure);
+    let measure = async |failure: FailureType,
                          drill: Pin<Box<dyn Future<Output = Result<Measurement, DrillError>> + '_>>| {
         if !wanted(failure) {
             return None;
@@ -31,14 +31,15 @@ pub async fn drill(live: &Loaded, plan: &DrillOptions, now: Ts, on_start: impl F
     // Two drills compare their rows with the same undisturbed run.
     let reference = OnceCell::new();
     let reference = async || reference.get_or_try_init(async || ReferenceRun::run(&workload()?).await).await;
-    let rate_limit = measure(Failure::PolygonApiRateLimit, Box::pin(async { rate_limit::drill(&workload()?).await }));
+    let rate_limit =
+        measure(FailureType::PolygonApiRateLimit, Box::pin(async { rate_limit::drill(&workload()?).await }));
     let others = async {
         let crash = Box::pin(async { crash::drill(&workload()?, reference().await?).await });
-        let crash = measure(Failure::SchedulerCrash, crash).await;
+        let crash = measure(FailureType::SchedulerCrash, crash).await;
         let database = Box::pin(async { database::drill(&workload()?, reference().await?, plan.database).await });
-        let database = measure(Failure::DatabaseConnectionLoss, database).await;
+        let database = measure(FailureType::DatabaseConnectionLoss, database).await;
         let feature = Box::pin(async { feature::drill(&workload()?).await });
-        [crash, database, measure(Failure::FeatureComputationFailure, feature).await]
+        [crash, database, measure(FailureType::FeatureComputationFailure, feature).await]
     };
     let (rate_limit, [crash, database, feature]) = tokio::join!(rate_limit, others);
     let outcomes: Vec<DrillOutcome> = [crash, rate_limit, database, feature].into_iter().flatten().collect();

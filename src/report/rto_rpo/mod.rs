@@ -19,5 +19,5 @@ mod workload;
 
 pub use definition::{Definition, RecoverySetting, RpoRow, RtoRow, ThresholdRow, TierRow};
 pub use drill::drill;
-pub use outcome::{DrillDatabase, DrillOptions, DrillOutcome, DrillReport, Failure};
+pub use outcome::{DrillDatabase, DrillOptions, DrillOutcome, DrillReport, FailureType};
 pub use text::{definition_text, drill_text};

@@ -12,14 +12,14 @@ use barkeep_market::Ts;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, IntoStaticStr, EnumCount, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", const_into_str)]
-pub enum Failure {
+pub enum FailureType {
     SchedulerCrash,
     PolygonApiRateLimit,
     DatabaseConnectionLoss,
     FeatureComputationFailure,
 }
 
-impl Failure {
+impl FailureType {
     pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// The name of its row in the policy.
@@ -51,7 +51,7 @@ pub enum DrillDatabase {
 /// What to drill.
 #[derive(Clone, Debug)]
 pub struct DrillOptions {
-    pub failures: Vec<Failure>,
+    pub failures: Vec<FailureType>,
     /// `None`: PostgreSQL where its programs are found, else SQLite.
     pub database: Option<DrillDatabase>,
 }
@@ -59,7 +59,7 @@ pub struct DrillOptions {
 /// The result of one drill.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DrillOutcome {
-    pub failure: Failure,
+    pub failure: FailureType,
     pub target_seconds: f64,
     /// `None` when it never recovered or was not tried.
     pub measured_seconds: Option<f64>,
@@ -104,7 +104,7 @@ pub(super) struct Measurement {
 }
 
 impl DrillOutcome {
-    pub(super) fn of(failure: Failure, target_seconds: f64, result: Result<Measurement, DrillError>) -> Self {
+    pub(super) fn of(failure: FailureType, target_seconds: f64, result: Result<Measurement, DrillError>) -> Self {
         let (measured_seconds, met, evidence) = match result {
             Ok(m) => (Some(m.seconds), Some(m.seconds <= target_seconds), m.evidence),
             Err(DrillError::Missing(what)) => (None, None, vec![format!("not tried: {what}")]),

@@ -106,7 +106,7 @@ fn table<const N: usize>(out: &mut String, heading: [&str; N], rows: impl Iterat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rto_rpo::Failure;
+    use crate::rto_rpo::FailureType;
     use barkeep_market::Ts;
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn what_was_not_tried_is_not_passed() {
         let outcome = |met| DrillOutcome {
-            failure: Failure::SchedulerCrash,
+            failure: FailureType::SchedulerCrash,
             target_seconds: 1.0,
             measured_seconds: None,
             met,

@@ -18,7 +18,7 @@ use crate::fault::{FaultCount, FaultRule};
 use crate::http::log::LoggedRequest;
 use crate::lock;
 use crate::script::event::Script;
-use crate::script::truth::{Wanted, had, truth};
+use crate::script::truth::{WantedBars, had, truth};
 use crate::script::when::When;
 use crate::shared::Shared;
 use barkeep_market::Ts;
@@ -123,7 +123,7 @@ async fn truly(State(shared): State<Arc<Shared>>, query: Result<Query<TruthQuery
         Ok(timeframe) => timeframe,
         Err(e) => return refused(&format!("{e}")),
     };
-    let wanted = Wanted::new(&query.ticker, timeframe, Ts(query.from.start(crypto)), Ts(query.to.end(crypto)));
+    let wanted = WantedBars::new(&query.ticker, timeframe, Ts(query.from.start(crypto)), Ts(query.to.end(crypto)));
     let at = query.at.map(|at| Ts(at.start(crypto)));
     let work = tokio::task::spawn_blocking(move || {
         let book = shared.book();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{FixedOffset, NaiveDate};
 
 use crate::config::Live;
-use crate::script::event::{ANY, Event, Script, holds};
+use crate::script::event::{ANY, Script, ScriptEvent, holds};
 use crate::script::lineage::{Lineage, Standing};
 
 /// A script ready to be asked.
@@ -24,7 +24,7 @@ impl Book {
         }
         let lineage = Lineage::of(&script.events);
         let unknown = script.events.iter().filter_map(|event| match event {
-            Event::Unknown { ticker } => Some(ticker.clone()),
+            ScriptEvent::Unknown { ticker } => Some(ticker.clone()),
             _ => None,
         });
         Ok(Self { lineage, unknown: unknown.collect(), script })
@@ -52,7 +52,7 @@ impl Book {
     /// Milliseconds that the vendor's clock is ahead; of several events the last one counts.
     pub(crate) fn skew_ms(&self, now: i64) -> i64 {
         let mut skews = self.script.events.iter().rev().filter_map(|event| match event {
-            Event::Skew { seconds, since, until } if holds(*since, *until, false, now) => Some(seconds * 1_000),
+            ScriptEvent::Skew { seconds, since, until } if holds(*since, *until, false, now) => Some(seconds * 1_000),
             _ => None,
         });
         skews.next().unwrap_or(0)
@@ -61,7 +61,7 @@ impl Book {
     /// Whether the vendor announces at this moment that the exchange stays closed on a date.
     pub(crate) fn announces_closure(&self, date: NaiveDate, now: i64) -> bool {
         self.script.events.iter().any(|event| match event {
-            Event::Closure { on, since, until } => *on == date && holds(*since, *until, false, now),
+            ScriptEvent::Closure { on, since, until } => *on == date && holds(*since, *until, false, now),
             _ => false,
         })
     }
@@ -69,7 +69,7 @@ impl Book {
     /// The zone in which dates of paths are read, when it is not the market's.
     pub(crate) fn zone(&self, name: &str, crypto: bool, now: i64) -> Option<FixedOffset> {
         let mut zones = self.script.events.iter().rev().filter_map(|event| match event {
-            Event::Zone { ticker, offset, since, until }
+            ScriptEvent::Zone { ticker, offset, since, until }
                 if (ticker == ANY || ticker == name) && holds(*since, *until, crypto, now) =>
             {
                 Some(offset.0)
@@ -82,7 +82,7 @@ impl Book {
     /// Puts the plan that holds now in place of the configured one.
     pub(crate) fn plan(&self, live: &mut Live, now: i64) {
         for event in &self.script.events {
-            if let Event::Plan { history_days, delay, older, since, until } = event
+            if let ScriptEvent::Plan { history_days, delay, older, since, until } = event
                 && holds(*since, *until, false, now)
             {
                 live.history_days = *history_days;

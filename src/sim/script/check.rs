@@ -1,9 +1,9 @@
 //! What is refused in a script before it is in force.
 
-use crate::script::event::{ANY, Change, Event};
+use crate::script::event::{ANY, Change, ScriptEvent};
 use crate::script::when::When;
 
-impl Event {
+impl ScriptEvent {
     /// What is wrong with it, and what to do. Fields are in backticks, which is how their line is found again.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.ticker().is_some_and(str::is_empty) {

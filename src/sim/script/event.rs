@@ -17,14 +17,14 @@ pub(crate) const ANY: &str = "*";
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Script {
-    pub events: Vec<Event>,
+    pub events: Vec<ScriptEvent>,
     /// Added to the faults in force; setting another script takes them away again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultRule>,
 }
 
-impl From<Vec<Event>> for Script {
-    fn from(events: Vec<Event>) -> Self {
+impl From<Vec<ScriptEvent>> for Script {
+    fn from(events: Vec<ScriptEvent>) -> Self {
         Self { events, faults: Vec::new() }
     }
 }
@@ -76,7 +76,7 @@ pub enum Market {
 /// moments are not part of the range, as dates they are. A ticker is in the vendor's form (`X:BTCUSD`); `*` is every one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Event {
+pub enum ScriptEvent {
     /// Bars appear so long after their end.
     Late {
         ticker: String,
@@ -250,7 +250,7 @@ fn yes() -> bool {
     true
 }
 
-impl Event {
+impl ScriptEvent {
     /// All bars of a ticker appear `delay` after their end.
     #[must_use]
     pub fn late(ticker: &str, delay: Duration) -> Self {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::fault::FaultRule;
-use crate::script::event::{Event, Script};
+use crate::script::event::{Script, ScriptEvent};
 
 /// Why a script cannot be used: file and line, what is wrong, what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -160,12 +160,12 @@ impl<'a> Reader<'a> {
         Ok(Node { line, value })
     }
 
-    fn events(&self, items: Vec<Node>) -> Result<Vec<Event>, ScriptError> {
+    fn events(&self, items: Vec<Node>) -> Result<Vec<ScriptEvent>, ScriptError> {
         let mut lines: Vec<Vec<(usize, String)>> = Vec::new();
         for item in &items {
             lines.push(item.places());
         }
-        let events: Vec<Event> = self.items(items, "event")?;
+        let events: Vec<ScriptEvent> = self.items(items, "event")?;
         for (event, places) in events.iter().zip(&lines) {
             event.check().map_err(|what| ScriptError(format!("{}:{}: {what}", self.name, line_of(places, &what))))?;
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 
 use crate::data::random::{mix, of_name};
-use crate::script::event::Event;
+use crate::script::event::ScriptEvent;
 
 /// From `from` (`None`: ever) until the next stretch the ticker has the bars of `source`, or none.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,13 +35,14 @@ pub(crate) enum Standing {
 }
 
 impl Lineage {
-    pub(crate) fn of(events: &[Event]) -> Self {
-        let mut dated: Vec<(NaiveDate, &Event)> = events.iter().filter_map(|e| Some((effective(e)?, e))).collect();
+    pub(crate) fn of(events: &[ScriptEvent]) -> Self {
+        let mut dated: Vec<(NaiveDate, &ScriptEvent)> =
+            events.iter().filter_map(|e| Some((effective(e)?, e))).collect();
         dated.sort_by_key(|(date, _)| *date);
         let mut lineage = Self::default();
         for (date, event) in dated {
             match event {
-                Event::Listed { ticker, .. } => {
+                ScriptEvent::Listed { ticker, .. } => {
                     let stretches = lineage.entry(ticker);
                     // What comes before the first listing is nothing; a later listing begins a new life.
                     if stretches.len() == 1 {
@@ -50,14 +51,14 @@ impl Lineage {
                     }
                     stretches.push(Stretch { from: Some(date), source: Some(ticker.clone()) });
                 }
-                Event::Delisted { ticker, .. } => {
+                ScriptEvent::Delisted { ticker, .. } => {
                     lineage.entry(ticker).push(Stretch { from: Some(date), source: None });
                 }
-                Event::Reused { ticker, company, .. } => {
+                ScriptEvent::Reused { ticker, company, .. } => {
                     let source = company.clone().unwrap_or_else(|| other_company(ticker));
                     lineage.entry(ticker).push(Stretch { from: Some(date), source: Some(source) });
                 }
-                Event::Renamed { from, to, .. } => {
+                ScriptEvent::Renamed { from, to, .. } => {
                     let source = lineage.source(from, date).map(str::to_owned);
                     lineage.entry(from).push(Stretch { from: Some(date), source: None });
                     let before = vec![Stretch { from: None, source: None }];
@@ -110,10 +111,10 @@ impl Lineage {
 }
 
 /// The first date on which an event changes who trades.
-fn effective(event: &Event) -> Option<NaiveDate> {
+fn effective(event: &ScriptEvent) -> Option<NaiveDate> {
     match event {
-        Event::Listed { on, .. } | Event::Renamed { on, .. } | Event::Reused { on, .. } => Some(*on),
-        Event::Delisted { on, .. } => on.succ_opt(),
+        ScriptEvent::Listed { on, .. } | ScriptEvent::Renamed { on, .. } | ScriptEvent::Reused { on, .. } => Some(*on),
+        ScriptEvent::Delisted { on, .. } => on.succ_opt(),
         _ => None,
     }
 }
@@ -138,10 +139,10 @@ mod tests {
     #[test]
     fn a_company_is_followed_through_its_names() {
         let events = [
-            Event::renamed("B", "C", on("2024-03-01")),
-            Event::renamed("A", "B", on("2024-02-01")),
-            Event::delisted("C", on("2024-03-31")),
-            Event::reused("A", on("2024-06-03")),
+            ScriptEvent::renamed("B", "C", on("2024-03-01")),
+            ScriptEvent::renamed("A", "B", on("2024-02-01")),
+            ScriptEvent::delisted("C", on("2024-03-31")),
+            ScriptEvent::reused("A", on("2024-06-03")),
         ];
         let lineage = Lineage::of(&events);
         let source = |ticker, date| lineage.source(ticker, on(date));

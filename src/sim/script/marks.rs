@@ -3,7 +3,7 @@
 use crate::data::hours::midnight;
 use crate::data::session::round;
 use crate::data::source::Row;
-use crate::script::event::{Change, Event, holds};
+use crate::script::event::{Change, ScriptEvent, holds};
 use crate::script::when::When;
 use barkeep_market::Family;
 use barkeep_market::split::Split;
@@ -19,13 +19,13 @@ pub(crate) enum Eye {
 
 /// The events that touch one ticker's bars.
 pub(crate) struct Marks<'a> {
-    list: Vec<&'a Event>,
+    list: Vec<&'a ScriptEvent>,
     pub(crate) crypto: bool,
     eye: Eye,
 }
 
 impl<'a> Marks<'a> {
-    pub(crate) fn new(events: &'a [Event], ticker: &str, crypto: bool, eye: Eye) -> Self {
+    pub(crate) fn new(events: &'a [ScriptEvent], ticker: &str, crypto: bool, eye: Eye) -> Self {
         Self { list: events.iter().filter(|event| event.marks(ticker, crypto)).collect(), crypto, eye }
     }
 
@@ -58,7 +58,7 @@ impl<'a> Marks<'a> {
     /// Whether a halt takes part of `[start, end)`.
     pub(crate) fn halted_between(&self, start: i64, end: i64) -> bool {
         self.list.iter().any(|event| match event {
-            Event::Halt { from, to, .. } => from.start(self.crypto) < end && start < to.end(self.crypto),
+            ScriptEvent::Halt { from, to, .. } => from.start(self.crypto) < end && start < to.end(self.crypto),
             _ => false,
         })
     }
@@ -71,7 +71,7 @@ impl<'a> Marks<'a> {
 
     fn visible_at(&self, t: i64, end: i64, now: i64) -> bool {
         self.list.iter().all(|event| match event {
-            Event::Hole { from, to, filled_at, since, family, .. } => {
+            ScriptEvent::Hole { from, to, filled_at, since, family, .. } => {
                 *family == Some(Family::Day)
                     || !self.covers(*from, *to, t, t + 1)
                     || !self.hole_is_open(*since, *filled_at, now)
@@ -87,15 +87,15 @@ impl<'a> Marks<'a> {
     }
 
     /// What had traded before this is known, for a bar at `t` that comes late.
-    fn known_before(&self, event: &Event, t: i64, now: i64) -> Option<i64> {
+    fn known_before(&self, event: &ScriptEvent, t: i64, now: i64) -> Option<i64> {
         match event {
-            Event::Late { delay, from, to, since, until, .. } => {
+            ScriptEvent::Late { delay, from, to, since, until, .. } => {
                 let inside =
                     from.is_none_or(|from| from.start(self.crypto) <= t) && to.is_none_or(|to| t < to.end(self.crypto));
                 let late = inside && holds(*since, *until, self.crypto, now);
                 late.then(|| now.saturating_sub(delay.as_millis() as i64))
             }
-            Event::LateUntil { bars_from, published_at, .. } => {
+            ScriptEvent::LateUntil { bars_from, published_at, .. } => {
                 let waiting = now < published_at.start(self.crypto);
                 waiting.then(|| bars_from.start(self.crypto)).filter(|from| t >= *from)
             }
@@ -108,7 +108,7 @@ impl<'a> Marks<'a> {
         let Eye::Vendor(now) = self.eye else { return cutoff };
         let known = self.list.iter().filter_map(|event| match event {
             // The end may lie inside the day.
-            Event::LateUntil { bars_from, published_at, .. } => {
+            ScriptEvent::LateUntil { bars_from, published_at, .. } => {
                 (now < published_at.start(self.crypto)).then(|| bars_from.start(self.crypto))
             }
             other => self.known_before(other, t, now),
@@ -120,7 +120,7 @@ impl<'a> Marks<'a> {
     pub(crate) fn hole_over(&self, open: i64, close: i64) -> bool {
         let Eye::Vendor(now) = self.eye else { return false };
         self.list.iter().any(|event| match event {
-            Event::Hole { from, to, filled_at, since, family, .. } => {
+            ScriptEvent::Hole { from, to, filled_at, since, family, .. } => {
                 *family != Some(Family::Minute)
                     && self.covers(*from, *to, open, close)
                     && self.hole_is_open(*since, *filled_at, now)
@@ -134,18 +134,18 @@ impl<'a> Marks<'a> {
         let mut row = *row;
         for event in &self.list {
             match event {
-                Event::Split { date, from, to, in_prices: true, .. } if row.t < midnight(self.crypto, *date) => {
+                ScriptEvent::Split { date, from, to, in_prices: true, .. } if row.t < midnight(self.crypto, *date) => {
                     // Before the split the share was another size.
                     apply(&mut row, &Change { price: Some(to / from), volume: Some(from / to), ..Change::default() });
                 }
-                Event::Correction { from, to, at, change, family: of, .. }
+                ScriptEvent::Correction { from, to, at, change, family: of, .. }
                     if of.is_none_or(|of| of == family)
                         && self.covers(*from, *to, start, end)
                         && self.past(Some(*at)) =>
                 {
                     apply(&mut row, change);
                 }
-                Event::Wrong { from, to, change, since, until, family: of, .. }
+                ScriptEvent::Wrong { from, to, change, since, until, family: of, .. }
                     if of.is_none_or(|of| of == family)
                         && self.covers(*from, *to, start, end)
                         && self.holds(*since, *until) =>
@@ -161,7 +161,7 @@ impl<'a> Marks<'a> {
     /// Scripted splits that are in the prices; the vendor knows those it has listed.
     pub(crate) fn splits(&self) -> impl Iterator<Item = Split> {
         self.list.iter().filter_map(|event| match event {
-            Event::Split { date, from, to, listed_at, in_prices: true, .. } if self.past(*listed_at) => {
+            ScriptEvent::Split { date, from, to, listed_at, in_prices: true, .. } if self.past(*listed_at) => {
                 Some(Split { date: *date, from: *from, to: *to })
             }
             _ => None,
@@ -172,7 +172,7 @@ impl<'a> Marks<'a> {
     pub(crate) fn listed_splits(&self) -> Vec<Split> {
         let mut rows = Vec::new();
         for event in &self.list {
-            if let Event::Split { date, from, to, listed_at, also_on, duplicate, contradicting, .. } = event
+            if let ScriptEvent::Split { date, from, to, listed_at, also_on, duplicate, contradicting, .. } = event
                 && self.past(*listed_at)
             {
                 let row = Split { date: *date, from: *from, to: *to };
@@ -188,7 +188,7 @@ impl<'a> Marks<'a> {
     /// Ranges in which the vendor has bars of no trade, with their price.
     pub(crate) fn extras(&self, of: Family) -> impl Iterator<Item = (i64, i64, Option<f64>)> {
         self.list.iter().filter_map(move |event| match event {
-            Event::Extra { from, to, family, price, since, until, .. }
+            ScriptEvent::Extra { from, to, family, price, since, until, .. }
                 if *family == of && self.holds(*since, *until) =>
             {
                 Some((from.start(self.crypto), to.end(self.crypto), *price))
@@ -203,12 +203,12 @@ impl<'a> Marks<'a> {
         for event in &self.list {
             let of = |when: &Option<When>| when.map(|when| when.start(self.crypto));
             match event {
-                Event::Late { delay, since, until, .. } => {
+                ScriptEvent::Late { delay, since, until, .. } => {
                     all.push(end.saturating_add(delay.as_millis() as i64));
                     all.extend(of(since).into_iter().chain(until.map(|until| until.end(self.crypto))));
                 }
-                Event::LateUntil { published_at, .. } => all.push(published_at.start(self.crypto)),
-                Event::Hole { filled_at, since, .. } => all.extend(of(filled_at).into_iter().chain(of(since))),
+                ScriptEvent::LateUntil { published_at, .. } => all.push(published_at.start(self.crypto)),
+                ScriptEvent::Hole { filled_at, since, .. } => all.extend(of(filled_at).into_iter().chain(of(since))),
                 _ => {}
             }
         }

@@ -55,7 +55,7 @@ impl From<Unreadable> for TruthError {
 
 /// A ticker's bars of one width that start in `[from, to)`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wanted {
+pub struct WantedBars {
     /// In the vendor's form.
     pub ticker: String,
     pub timeframe: Timeframe,
@@ -63,7 +63,7 @@ pub struct Wanted {
     pub to: Ts,
 }
 
-impl Wanted {
+impl WantedBars {
     #[must_use]
     pub fn new(ticker: &str, timeframe: Timeframe, from: Ts, to: Ts) -> Self {
         Self { ticker: ticker.to_owned(), timeframe, from, to }
@@ -87,7 +87,7 @@ impl Wanted {
 }
 
 /// What really traded.
-pub(crate) fn truth(view: View<'_>, wanted: &Wanted) -> Result<Vec<TruthBar>, TruthError> {
+pub(crate) fn truth(view: View<'_>, wanted: &WantedBars) -> Result<Vec<TruthBar>, TruthError> {
     let Some(grid) = wanted.grid().filter(|_| wanted.from < wanted.to) else { return Ok(Vec::new()) };
     let view = View { eye: Eye::Truth, ..view };
     let mut bars: Vec<TruthBar> =
@@ -152,7 +152,7 @@ fn day_published_at(view: &View<'_>, ticker: &str, date: chrono::NaiveDate) -> R
 }
 
 /// What the vendor has at a moment of its clock, a growing last bar included.
-pub(crate) fn had(view: View<'_>, wanted: &Wanted, at: Ts) -> Result<Vec<SimBar>, TruthError> {
+pub(crate) fn had(view: View<'_>, wanted: &WantedBars, at: Ts) -> Result<Vec<SimBar>, TruthError> {
     if wanted.from >= wanted.to {
         return Ok(Vec::new());
     }

@@ -339,8 +339,8 @@ async fn recordings_are_scripted() {
     };
     assert_eq!((closes("5/minute").await, closes("1/day").await), (vec![10.0; 3], vec![9.0, 10.0]));
     let on = "2025-06-12".parse().unwrap();
-    let reused = Event::Reused { ticker: "OLD".into(), on, company: Some("NEW".into()) };
-    let hole = Event::hole("OLD", at(times[1]), at(times[2]), None);
+    let reused = ScriptEvent::Reused { ticker: "OLD".into(), on, company: Some("NEW".into()) };
+    let hole = ScriptEvent::hole("OLD", at(times[1]), at(times[2]), None);
     sim.set_script(vec![reused, hole]).unwrap();
     assert_eq!((closes("5/minute").await, closes("1/day").await), (vec![70.0; 2], vec![9.0, 70.0]));
 }

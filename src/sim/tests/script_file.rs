@@ -15,7 +15,7 @@ fn documented_examples_are_read() {
             let json = serde_json::to_value(event).unwrap();
             kinds.insert(json["kind"].as_str().unwrap().to_owned());
             // What is written back is the same event.
-            assert_eq!(&serde_json::from_value::<Event>(json).unwrap(), event);
+            assert_eq!(&serde_json::from_value::<ScriptEvent>(json).unwrap(), event);
         }
         examples += 1;
     }
@@ -51,7 +51,7 @@ fn json_is_read_too() {
         "faults": [{"kind": "hang", "times": 1}]}"#;
     let script = Script::parse(text, "s.json").unwrap();
     let on = |text: &str| text.parse::<chrono::NaiveDate>().unwrap();
-    assert_eq!(script.events, [Event::hole("X:BTCUSD", on("2025-06-12"), on("2025-06-12"), None)]);
+    assert_eq!(script.events, [ScriptEvent::hole("X:BTCUSD", on("2025-06-12"), on("2025-06-12"), None)]);
     assert_eq!(script.faults, [FaultRule::new(FaultKind::Hang).times(1)]);
     for nothing in ["", "# nothing\n", "events: []", "[]"] {
         assert_eq!(Script::parse(nothing, "s").unwrap(), Script::default());

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn wanted(timeframe: Timeframe, from: &str, to: &str) -> Wanted {
-    Wanted::new("AAPL", timeframe, at(from), at(to))
+fn wanted(timeframe: Timeframe, from: &str, to: &str) -> WantedBars {
+    WantedBars::new("AAPL", timeframe, at(from), at(to))
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn bars_are_there_from_the_moment_they_are_published() {
                 assert_eq!(bar.bar.at.ny_date().to_string(), "2025-06-09");
                 continue;
             };
-            let slot = Wanted { from: bar.bar.at, to: bar.bar.at + 1, ..wanted.clone() };
+            let slot = WantedBars { from: bar.bar.at, to: bar.bar.at + 1, ..wanted.clone() };
             let has = |at| sim.sim.had(&slot, at).unwrap().iter().any(|had| had.at == bar.bar.at);
             assert!(has(published) && !has(published - 1), "{timeframe} {bar:?}");
             assert!(bar.was_published_by(published) && !bar.was_published_by(published - 1));
@@ -116,11 +116,11 @@ async fn what_is_served_is_what_the_vendor_had() {
             let to = from + (1 + dice(2, 30) as i64) * HOUR;
             let then = to + dice(3, 60) as i64 * HOUR;
             match dice(0, 5) {
-                0 => Event::late("AAPL", Duration::from_mins(dice(1, 3_000))),
-                1 => Event::late_until("AAPL", from, then),
-                2 => Event::hole("*", from, to, (dice(4, 3) > 0).then_some(then.into())),
-                3 => Event::halt(from, to),
-                _ => Event::correction("AAPL", from, to, then, Change::prices(1.25)),
+                0 => ScriptEvent::late("AAPL", Duration::from_mins(dice(1, 3_000))),
+                1 => ScriptEvent::late_until("AAPL", from, then),
+                2 => ScriptEvent::hole("*", from, to, (dice(4, 3) > 0).then_some(then.into())),
+                3 => ScriptEvent::halt(from, to),
+                _ => ScriptEvent::correction("AAPL", from, to, then, Change::prices(1.25)),
             }
         });
         sim.sim.set_script(events.collect::<Vec<_>>()).unwrap();

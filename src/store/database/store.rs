@@ -20,12 +20,12 @@ use crate::tables::{alerts, api, bars, evidence, executions, features, monitorin
 use crate::tables::{quarantine, reference, requests};
 use crate::upkeep::retention;
 use crate::{
-    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Election, EnginePause, Evidence, ExecutionRow,
-    FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
-    FeatureWrite, HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow,
-    PageCommit, PlanStart, QuarantineRow, RequestFilter, RequestMinute, RequestRow, RequestTotals, Result, SeriesClaim,
-    SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SplitRow, Stamp, Store, StoreError, StoredBar, SymbolRow,
-    TimeRange, Verdict, Waste, Worker, WriteOutcome,
+    AlertRow, ApiKey, ApiRequest, CountedAnswer, Coverage, Election, EnginePause, Evidence, ExecutionRow, FeatureBar,
+    FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
+    HolidayRow, IdempotencyClaim, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction,
+    OperatorActionRow, PageCommit, PlanStart, QuarantineRow, RequestFilter, RequestMinute, RequestRow, RequestTotals,
+    Result, SeriesClaim, SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SplitRow, Stamp, Store, StoreError,
+    StoredBar, SymbolRow, TimeRange, Verdict, Waste, Worker, WriteOutcome,
 };
 use barkeep_base::clock::Moment;
 use barkeep_base::process;
@@ -477,7 +477,7 @@ impl Store for Database {
         self.write(api::Used(used.to_vec())).await
     }
 
-    async fn claim_request(&self, request: &ApiRequest, expired: Ts, abandoned: Ts) -> Result<Claim> {
+    async fn claim_request(&self, request: &ApiRequest, expired: Ts, abandoned: Ts) -> Result<IdempotencyClaim> {
         self.write(api::Claiming { request: request.clone(), expired, abandoned }).await
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{ApiKey, ApiRequest, Claim, Result};
+use crate::{ApiKey, ApiRequest, IdempotencyClaim, Result};
 
 use crate::tables::api;
 use barkeep_market::Ts;
@@ -45,7 +45,7 @@ impl Api {
         }
     }
 
-    pub(super) fn claim(&mut self, r: &ApiRequest, expired: Ts, abandoned: Ts) -> Claim {
+    pub(super) fn claim(&mut self, r: &ApiRequest, expired: Ts, abandoned: Ts) -> IdempotencyClaim {
         self.requests.retain(|_, (known, answer)| known.at >= expired && (answer.is_some() || known.at >= abandoned));
         let key = (r.actor.clone(), r.key.clone());
         if let Some((known, answer)) = self.requests.get(&key) {
@@ -53,7 +53,7 @@ impl Api {
             return api::claim(r, known.token, &known.fingerprint, status.map(i64::from), body);
         }
         self.requests.insert(key, (r.clone(), None));
-        Claim::Ours
+        IdempotencyClaim::Ours
     }
 
     pub(super) fn settle(&mut self, r: &ApiRequest, answer: Option<(u16, String)>) {

@@ -30,12 +30,12 @@ use uuid::Uuid;
 pub use self::series::Revision;
 pub use self::state::Memory;
 use super::{
-    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
+    AlertRow, ApiKey, ApiRequest, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
-    HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
-    PlanStart, QuarantineRow, RequestFilter, RequestMinute, RequestRow, RequestTotals, Result, SeriesClaim,
-    SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SplitRow, Store, StoredBar, SymbolRow, TimeRange, Verdict,
-    Waste, WriteOutcome,
+    HolidayRow, IdempotencyClaim, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction,
+    OperatorActionRow, PageCommit, PlanStart, QuarantineRow, RequestFilter, RequestMinute, RequestRow, RequestTotals,
+    Result, SeriesClaim, SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SplitRow, Store, StoredBar, SymbolRow,
+    TimeRange, Verdict, Waste, WriteOutcome,
 };
 use crate::tables::plans;
 use barkeep_base::clock::Moment;
@@ -465,7 +465,7 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn claim_request(&self, request: &ApiRequest, expired: Ts, abandoned: Ts) -> Result<Claim> {
+    async fn claim_request(&self, request: &ApiRequest, expired: Ts, abandoned: Ts) -> Result<IdempotencyClaim> {
         Ok(self.open()?.api.claim(request, expired, abandoned))
     }
 

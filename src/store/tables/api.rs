@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::conn::{Conn, Sql, limit, statements, values};
 use crate::field::collect;
 use crate::writer::Work;
-use crate::{ApiKey, ApiRequest, Claim, Result, SeriesId, StoreError};
+use crate::{ApiKey, ApiRequest, IdempotencyClaim, Result, SeriesId, StoreError};
 use barkeep_market::{Symbol, Ts};
 
 statements! {
@@ -116,14 +116,14 @@ pub(crate) struct Claiming {
 
 #[async_trait]
 impl Work for Claiming {
-    type Output = Claim;
+    type Output = IdempotencyClaim;
 
-    async fn run(&self, conn: &mut Conn<'_>) -> Result<Claim> {
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<IdempotencyClaim> {
         let r = &self.request;
         conn.run(FORGET, &values![self.expired, self.abandoned]).await?;
         let row = values![&r.actor, &r.key, &r.fingerprint, r.token, r.at];
         if conn.run(CLAIM, &row).await? > 0 {
-            return Ok(Claim::Ours);
+            return Ok(IdempotencyClaim::Ours);
         }
         let rows = collect(&conn.rows(CLAIMED, &values![&r.actor, &r.key]).await?, |f| {
             let token: uuid::Uuid = f.next()?;
@@ -132,7 +132,7 @@ impl Work for Claiming {
             Ok(claim(r, token, &fingerprint, status, body))
         })?;
         // Gone between the two statements: somebody gave it back; the caller may try again.
-        Ok(rows.into_iter().next().unwrap_or(Claim::UnderWay))
+        Ok(rows.into_iter().next().unwrap_or(IdempotencyClaim::UnderWay))
     }
 }
 
@@ -143,13 +143,13 @@ pub(crate) fn claim(
     fingerprint: &str,
     status: Option<i64>,
     body: Option<String>,
-) -> Claim {
+) -> IdempotencyClaim {
     match (status.and_then(|s| u16::try_from(s).ok()), body) {
         // The same claim once more, after a lost answer.
-        (None, _) if token == r.token => Claim::Ours,
-        _ if fingerprint != r.fingerprint => Claim::Another,
-        (Some(status), body) => Claim::Answered { status, body: body.unwrap_or_default() },
-        (None, _) => Claim::UnderWay,
+        (None, _) if token == r.token => IdempotencyClaim::Ours,
+        _ if fingerprint != r.fingerprint => IdempotencyClaim::Another,
+        (Some(status), body) => IdempotencyClaim::Answered { status, body: body.unwrap_or_default() },
+        (None, _) => IdempotencyClaim::UnderWay,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::conn::{Conn, Sql, limit, statements, values};
 use crate::diff::{Diff, diff, touched};
 use crate::field::{Fields, column, each};
-use crate::load::{Put, Sink, Table, load};
+use crate::load::{LoadTable, Put, Sink, load};
 use crate::tables::features;
 use crate::{FeatureBar, Result, SeriesId, SeriesWrite, StoredBar, TimeRange, WriteOutcome};
 use barkeep_market::{Bar, Interval, Ts};
@@ -64,10 +64,10 @@ statements! {
 const INTO: &str = concat!("bars (series_id, ", columns!(), ")");
 
 /// Bars known not to be there.
-const NEW: Table = Table { into: INTO, columns: 13, conflict: "" };
+const NEW: LoadTable = LoadTable { into: INTO, columns: 13, conflict: "" };
 
 /// Bars in place of others.
-const REPLACED: Table = Table {
+const REPLACED: LoadTable = LoadTable {
     into: INTO,
     columns: 13,
     conflict: "ON CONFLICT (series_id, ts) DO UPDATE SET open = excluded.open, high = excluded.high, \
@@ -77,7 +77,7 @@ const REPLACED: Table = Table {
                fetched_at = excluded.fetched_at",
 };
 
-const REVISIONS: Table = Table {
+const REVISIONS: LoadTable = LoadTable {
     into: "bar_revisions (series_id, ts, open, high, low, close, volume, vwap, trades, provisional, fetched_at, \
            superseded_at, reason)",
     columns: 13,

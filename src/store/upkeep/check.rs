@@ -39,7 +39,7 @@ pub enum Invariant {
 
 /// Something that does not hold, for one series or for none in particular.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct CheckFinding {
     pub invariant: Invariant,
     pub symbol: Option<Symbol>,
     pub timeframe: Option<Timeframe>,
@@ -221,14 +221,14 @@ impl Upkeep {
     ///
     /// # Errors
     /// When the database cannot be read. What is damaged is a finding.
-    pub async fn findings(&mut self, mut begun: impl FnMut(Invariant) + Send) -> Result<Vec<Finding>> {
+    pub async fn findings(&mut self, mut begun: impl FnMut(Invariant) + Send) -> Result<Vec<CheckFinding>> {
         let mut all = Vec::new();
         for (invariant, sql, noun, text) in QUESTIONS {
             begun(invariant);
             let rows = match self.conn().rows(sql, &[]).await {
                 Ok(rows) => rows,
                 Err(crate::StoreError::Unusable(why)) => {
-                    all.push(Finding::of_database(Invariant::Pages, why));
+                    all.push(CheckFinding::of_database(Invariant::Pages, why));
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -241,21 +241,21 @@ impl Upkeep {
                 };
                 let what = text.replace("{}", &plural(rows.unsigned_abs(), noun));
                 let (symbol, timeframe) = (Some(symbol), Some(timeframe));
-                Ok(Finding { invariant, symbol, timeframe, what, rows: rows.abs(), first, last })
+                Ok(CheckFinding { invariant, symbol, timeframe, what, rows: rows.abs(), first, last })
             })?);
         }
         begun(Invariant::NoOrphans);
         let orphans = collect(&self.conn().rows(ORPHANS, &[]).await?, |f| {
             let (table, _, rows) = (f.next::<String>()?, f.next::<Option<String>>()?, f.next::<i64>()?);
             let what = format!("{} of {table} without a series or execution", plural(rows, "row"));
-            Ok(Finding { rows, ..Finding::of_database(Invariant::NoOrphans, what) })
+            Ok(CheckFinding { rows, ..CheckFinding::of_database(Invariant::NoOrphans, what) })
         })?;
         all.extend(orphans);
         Ok(all)
     }
 }
 
-impl Finding {
+impl CheckFinding {
     /// One that is about no series in particular.
     #[must_use]
     pub const fn of_database(invariant: Invariant, what: String) -> Self {

@@ -20,7 +20,7 @@ use crate::writer::Owned;
 use crate::{Result, StoreError, Worker, fault, migration, postgres, sqlite};
 use barkeep_base::text::printable;
 
-pub use check::{Finding, Invariant};
+pub use check::{CheckFinding, Invariant};
 
 const SIZE: Sql = Sql::two(
     "SELECT p.page_count * s.page_size FROM pragma_page_count AS p, pragma_page_size AS s",

@@ -3,7 +3,7 @@
 use super::availability::{
     cancel, cancel_series, decide, gap, is_series_paused, is_symbol_paused, pause, pause_symbol, retry, series, stale,
 };
-use super::{ActionId, Confirmation, Scope, Spec, Title, WITH_SERIES, command};
+use super::{ActionId, ActionScope, Confirmation, Spec, Title, WITH_SERIES, command};
 use crate::model::screen::Screen;
 
 pub(super) const SPECS: &[Spec] = &[
@@ -58,7 +58,7 @@ pub(super) const SPECS: &[Spec] = &[
     ),
     command(ActionId::TriggerLow, "trigger-low", "tier low", "Backfill the low symbols", &[], Confirmation::Cost),
     Spec {
-        scope: Scope::On(&[Screen::Coverage, Screen::Detail]),
+        scope: ActionScope::On(&[Screen::Coverage, Screen::Detail]),
         enabled: gap,
         footer: Some(30),
         ..command(
@@ -153,7 +153,7 @@ pub(super) const SPECS: &[Spec] = &[
         )
     },
     Spec {
-        scope: Scope::On(&[Screen::Overview, Screen::Executions]),
+        scope: ActionScope::On(&[Screen::Overview, Screen::Executions]),
         enabled: cancel,
         footer: Some(15),
         ..command(
@@ -166,7 +166,7 @@ pub(super) const SPECS: &[Spec] = &[
         )
     },
     Spec {
-        scope: Scope::On(&[Screen::Overview]),
+        scope: ActionScope::On(&[Screen::Overview]),
         enabled: cancel_series,
         ..command(
             ActionId::CancelSeries,
@@ -178,7 +178,7 @@ pub(super) const SPECS: &[Spec] = &[
         )
     },
     Spec {
-        scope: Scope::On(&[Screen::Overview, Screen::Executions, Screen::Failures]),
+        scope: ActionScope::On(&[Screen::Overview, Screen::Executions, Screen::Failures]),
         enabled: retry,
         footer: Some(16),
         ..command(
@@ -191,7 +191,7 @@ pub(super) const SPECS: &[Spec] = &[
         )
     },
     Spec {
-        scope: Scope::On(&[Screen::Detail, Screen::Failures]),
+        scope: ActionScope::On(&[Screen::Detail, Screen::Failures]),
         enabled: decide,
         footer: Some(31),
         ..command(
@@ -204,7 +204,7 @@ pub(super) const SPECS: &[Spec] = &[
         )
     },
     Spec {
-        scope: Scope::On(&[Screen::Detail, Screen::Failures]),
+        scope: ActionScope::On(&[Screen::Detail, Screen::Failures]),
         enabled: decide,
         footer: Some(32),
         ..command(

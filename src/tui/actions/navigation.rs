@@ -1,6 +1,6 @@
 //! Actions that move the selection, between lists and back.
 
-use super::{ActionId, Group, Scope, Spec, view_action};
+use super::{ActionId, ActionScope, Group, Spec, view_action};
 use crate::model::screen::Screen;
 
 const fn navigate(
@@ -17,15 +17,15 @@ pub(super) const SPECS: &[Spec] = &[
     navigate(ActionId::Up, "up", "up", "Select the row above", &["up", "k", "ctrl-p", "ctrl-y"]),
     navigate(ActionId::Down, "down", "down", "Select the row below", &["down", "j", "ctrl-n", "ctrl-e"]),
     Spec {
-        scope: Scope::On(&[Screen::Coverage, Screen::Detail]),
+        scope: ActionScope::On(&[Screen::Coverage, Screen::Detail]),
         ..navigate(ActionId::Left, "left", "earlier", "Previous day; in Detail, the previous bar", &["left", "h"])
     },
     Spec {
-        scope: Scope::On(&[Screen::Coverage, Screen::Detail]),
+        scope: ActionScope::On(&[Screen::Coverage, Screen::Detail]),
         ..navigate(ActionId::Right, "right", "later", "Next day; in Detail, the next bar", &["right", "l"])
     },
     Spec {
-        scope: Scope::On(&[Screen::Detail]),
+        scope: ActionScope::On(&[Screen::Detail]),
         footer: Some(36),
         ..navigate(
             ActionId::ShorterTimeframe,
@@ -36,7 +36,7 @@ pub(super) const SPECS: &[Spec] = &[
         )
     },
     Spec {
-        scope: Scope::On(&[Screen::Detail]),
+        scope: ActionScope::On(&[Screen::Detail]),
         footer: Some(37),
         ..navigate(
             ActionId::LongerTimeframe,

@@ -1,7 +1,7 @@
 //! Actions that choose a screen and what it shows.
 
 use super::availability::{decide, map};
-use super::{ActionId, Group, Scope, Spec, TABLES, Title, view_action};
+use super::{ActionId, ActionScope, Group, Spec, TABLES, Title, view_action};
 use crate::model::screen::Screen;
 
 const fn show(
@@ -42,7 +42,7 @@ pub(super) const SPECS: &[Spec] = &[
     Spec { scope: TABLES, footer: Some(55), ..show(ActionId::Sort, "sort", "sort", "Sort by the next column", &["s"]) },
     Spec { scope: TABLES, ..show(ActionId::Reverse, "reverse", "reverse", "Reverse the sort order", &["o"]) },
     Spec {
-        scope: Scope::On(&[Screen::Coverage]),
+        scope: ActionScope::On(&[Screen::Coverage]),
         enabled: map,
         footer: Some(40),
         ..show(
@@ -54,12 +54,12 @@ pub(super) const SPECS: &[Spec] = &[
         )
     },
     Spec {
-        scope: Scope::On(&[Screen::Coverage]),
+        scope: ActionScope::On(&[Screen::Coverage]),
         footer: Some(41),
         ..show(ActionId::ZoomOut, "zoom-out", "zoom out", "Zoom out: one session, fold the symbol, days, weeks", &["-"])
     },
     Spec {
-        scope: Scope::On(&[Screen::Detail]),
+        scope: ActionScope::On(&[Screen::Detail]),
         footer: Some(35),
         ..show(
             ActionId::Overlay,
@@ -70,18 +70,18 @@ pub(super) const SPECS: &[Spec] = &[
         )
     },
     Spec {
-        scope: Scope::On(&[Screen::Detail, Screen::Failures]),
+        scope: ActionScope::On(&[Screen::Detail, Screen::Failures]),
         enabled: decide,
         footer: Some(34),
         ..show(ActionId::Compare, "compare", "compare", "Compare the quarantined bar with its neighbors", &["v"])
     },
     Spec {
-        scope: Scope::On(&[Screen::Log]),
+        scope: ActionScope::On(&[Screen::Log]),
         footer: Some(10),
         ..show(ActionId::LogLevel, "log-level", "level", "Change the log level: error, warn, info, debug", &["L"])
     },
     Spec {
-        scope: Scope::On(&[Screen::Log]),
+        scope: ActionScope::On(&[Screen::Log]),
         footer: Some(11),
         title: Title::Either(|model| model.log.follow, "stop following", "follow"),
         ..show(ActionId::Follow, "follow", "", "Follow the newest line, or stop following", &["F"])
@@ -92,7 +92,7 @@ pub(super) const SPECS: &[Spec] = &[
         ..show(ActionId::Freeze, "freeze", "", "Freeze the view; the engine keeps running", &["f"])
     },
     Spec {
-        scope: Scope::On(&[Screen::Overview, Screen::Vendor]),
+        scope: ActionScope::On(&[Screen::Overview, Screen::Vendor]),
         title: Title::Either(|model| model.maximized, "restore", "maximize"),
         ..show(ActionId::Maximize, "maximize", "", "Fill the screen with the panel in focus, or restore it", &["e"])
     },

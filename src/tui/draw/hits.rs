@@ -16,7 +16,7 @@ use barkeep_market::ts::MINUTE;
 
 /// What a click on a place means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum ClickTarget {
     Screen(Screen),
     /// Anywhere in a list: it takes the focus, and the wheel scrolls it.
     List(ListId),
@@ -35,14 +35,14 @@ pub enum Target {
 
 /// The rows of a list that a frame showed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Window {
+pub struct ListWindow {
     /// The first of them.
     pub offset: usize,
     /// How many fit.
     pub height: usize,
 }
 
-impl Window {
+impl ListWindow {
     /// The window for a list of `len` rows in `height` lines that keeps the cursor in sight and moves as little as
     /// possible.
     #[must_use]
@@ -57,8 +57,8 @@ impl Window {
 /// What a frame showed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HitMap {
-    areas: Vec<(Rect, Target)>,
-    windows: BTreeMap<ListId, Window>,
+    areas: Vec<(Rect, ClickTarget)>,
+    windows: BTreeMap<ListId, ListWindow>,
     /// The days of the coverage map, both included.
     pub days: Option<(NaiveDate, NaiveDate)>,
     /// Whether something on the screen changes by itself with every second.
@@ -71,18 +71,18 @@ pub struct HitMap {
 
 impl HitMap {
     /// What was drawn at `area`; later ones lie above earlier ones.
-    pub fn add(&mut self, area: Rect, target: Target) {
+    pub fn add(&mut self, area: Rect, target: ClickTarget) {
         self.areas.push((area, target));
     }
 
     /// Which rows of a list were drawn.
-    pub fn window(&mut self, list: ListId, window: Window) {
+    pub fn window(&mut self, list: ListId, window: ListWindow) {
         self.windows.insert(list, window);
     }
 
     /// The window of a list in this frame.
     #[must_use]
-    pub fn window_of(&self, list: ListId) -> Window {
+    pub fn window_of(&self, list: ListId) -> ListWindow {
         self.windows.get(&list).copied().unwrap_or_default()
     }
 
@@ -111,14 +111,14 @@ impl HitMap {
 
     /// The topmost target at a place.
     #[must_use]
-    pub fn at(&self, column: u16, row: u16) -> Option<Target> {
+    pub fn at(&self, column: u16, row: u16) -> Option<ClickTarget> {
         let place = Position::new(column, row);
         self.areas.iter().rev().find(|(area, _)| area.contains(place)).map(|(_, target)| *target)
     }
 
     /// Every place a mouse can mean.
     #[must_use]
-    pub fn areas(&self) -> &[(Rect, Target)] {
+    pub fn areas(&self) -> &[(Rect, ClickTarget)] {
         &self.areas
     }
 }
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_window_moves_no_further_than_the_cursor_makes_it() {
-        let window = Window { offset: 10, height: 5 };
+        let window = ListWindow { offset: 10, height: 5 };
         for (cursor, len, height, offset) in [
             (12, 100, 5, 10),
             (9, 100, 5, 9),
@@ -146,10 +146,10 @@ mod tests {
     #[test]
     fn the_uppermost_is_hit() {
         let mut hits = HitMap::default();
-        hits.add(Rect::new(0, 0, 10, 10), Target::List(ListId::Log));
-        hits.add(Rect::new(2, 2, 3, 1), Target::Row(ListId::Log, 7));
-        assert_eq!(hits.at(2, 2), Some(Target::Row(ListId::Log, 7)));
-        assert_eq!(hits.at(2, 3), Some(Target::List(ListId::Log)));
+        hits.add(Rect::new(0, 0, 10, 10), ClickTarget::List(ListId::Log));
+        hits.add(Rect::new(2, 2, 3, 1), ClickTarget::Row(ListId::Log, 7));
+        assert_eq!(hits.at(2, 2), Some(ClickTarget::Row(ListId::Log, 7)));
+        assert_eq!(hits.at(2, 3), Some(ClickTarget::List(ListId::Log)));
         assert_eq!(hits.at(20, 3), None);
     }
 }

@@ -37,7 +37,7 @@ pub struct Entry {
 
 /// An answer of one kind as a screen sees it.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer<'a, T: ?Sized> {
+pub struct ShownAnswer<'a, T: ?Sized> {
     pub value: Option<&'a T>,
     pub error: Option<&'a ReadError>,
     pub loading: bool,
@@ -169,9 +169,9 @@ impl Answers {
         &'a self,
         request: &ConsoleRequest,
         of: impl Fn(&'a ConsoleResponse) -> Option<&'a T>,
-    ) -> Answer<'a, T> {
+    ) -> ShownAnswer<'a, T> {
         let entry = self.entry(request);
-        Answer {
+        ShownAnswer {
             value: entry.and_then(|entry| entry.response.as_deref()).and_then(of),
             error: entry.and_then(|entry| entry.error.as_ref()),
             loading: entry.is_some_and(|entry| entry.loading),
@@ -180,7 +180,7 @@ impl Answers {
     }
 
     #[must_use]
-    pub fn detail(&self, (symbol, timeframe): &SeriesName) -> Answer<'_, Detail> {
+    pub fn detail(&self, (symbol, timeframe): &SeriesName) -> ShownAnswer<'_, Detail> {
         let request = ConsoleRequest::Detail { symbol: symbol.clone(), timeframe: *timeframe };
         self.answer(
             &request,
@@ -189,7 +189,7 @@ impl Answers {
     }
 
     #[must_use]
-    pub fn session(&self, (symbol, timeframe): &SeriesName, date: NaiveDate) -> Answer<'_, SessionCoverage> {
+    pub fn session(&self, (symbol, timeframe): &SeriesName, date: NaiveDate) -> ShownAnswer<'_, SessionCoverage> {
         let request = ConsoleRequest::Session { symbol: symbol.clone(), timeframe: *timeframe, date };
         self.answer(
             &request,
@@ -198,7 +198,7 @@ impl Answers {
     }
 
     #[must_use]
-    pub fn history(&self) -> Answer<'_, [Execution]> {
+    pub fn history(&self) -> ShownAnswer<'_, [Execution]> {
         self.answer(
             &HISTORY,
             |response| if let ConsoleResponse::History(rows) = response { Some(rows.as_slice()) } else { None },
@@ -206,7 +206,7 @@ impl Answers {
     }
 
     #[must_use]
-    pub fn execution(&self, id: Uuid) -> Answer<'_, ExecutionDetail> {
+    pub fn execution(&self, id: Uuid) -> ShownAnswer<'_, ExecutionDetail> {
         self.answer(&ConsoleRequest::Execution { id }, |response| match response {
             ConsoleResponse::Execution(detail) => Some(detail.as_ref()),
             _ => None,
@@ -214,21 +214,21 @@ impl Answers {
     }
 
     #[must_use]
-    pub fn requests(&self) -> Answer<'_, [RequestRow]> {
+    pub fn requests(&self) -> ShownAnswer<'_, [RequestRow]> {
         self.answer(&REQUESTS, |response| {
             if let ConsoleResponse::Requests(rows) = response { Some(rows.as_slice()) } else { None }
         })
     }
 
     #[must_use]
-    pub fn quarantine(&self) -> Answer<'_, [QuarantineRow]> {
+    pub fn quarantine(&self) -> ShownAnswer<'_, [QuarantineRow]> {
         self.answer(&QUARANTINE, |response| {
             if let ConsoleResponse::Quarantine(rows) = response { Some(rows.as_slice()) } else { None }
         })
     }
 
     #[must_use]
-    pub fn failing_series(&self) -> Answer<'_, [SeriesStatus]> {
+    pub fn failing_series(&self) -> ShownAnswer<'_, [SeriesStatus]> {
         self.answer(&FAILURES, |response| match response {
             ConsoleResponse::Failures { series, .. } => Some(series.as_slice()),
             _ => None,
@@ -236,7 +236,7 @@ impl Answers {
     }
 
     #[must_use]
-    pub fn failing_features(&self) -> Answer<'_, [FeatureFailureRow]> {
+    pub fn failing_features(&self) -> ShownAnswer<'_, [FeatureFailureRow]> {
         self.answer(&FAILURES, |response| match response {
             ConsoleResponse::Failures { features, .. } => Some(features.as_slice()),
             _ => None,
@@ -244,7 +244,7 @@ impl Answers {
     }
 
     #[must_use]
-    pub fn alerts(&self) -> Answer<'_, [AlertRow]> {
+    pub fn alerts(&self) -> ShownAnswer<'_, [AlertRow]> {
         self.answer(
             &ALERTS,
             |response| if let ConsoleResponse::Alerts(rows) = response { Some(rows.as_slice()) } else { None },
@@ -252,7 +252,7 @@ impl Answers {
     }
 
     #[must_use]
-    pub fn actions(&self) -> Answer<'_, [OperatorActionRow]> {
+    pub fn actions(&self) -> ShownAnswer<'_, [OperatorActionRow]> {
         self.answer(
             &ACTIONS,
             |response| if let ConsoleResponse::Actions(rows) = response { Some(rows.as_slice()) } else { None },

@@ -18,14 +18,14 @@ pub enum RowKey {
 
 /// The selection of one list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cursor {
+pub struct ListCursor {
     /// Where it stood last.
     pub index: usize,
     /// What it stood on last.
     pub key: Option<RowKey>,
 }
 
-impl Cursor {
+impl ListCursor {
     /// Its index in a list of `len` rows; `None` when there are none.
     pub fn resolve(&self, len: usize, key_of: impl Fn(usize) -> Option<RowKey>) -> Option<usize> {
         let last = len.checked_sub(1)?;
@@ -49,12 +49,12 @@ mod tests {
 
     #[test]
     fn it_follows_its_row_and_else_keeps_its_place() {
-        let cursor = Cursor { index: 1, key: Some(RowKey::Id(20)) };
+        let cursor = ListCursor { index: 1, key: Some(RowKey::Id(20)) };
         assert_eq!(cursor.resolve(3, key_of(&[10, 20, 30])), Some(1));
         assert_eq!(cursor.resolve(4, key_of(&[5, 10, 15, 20])), Some(3));
         assert_eq!(cursor.resolve(3, key_of(&[10, 30, 40])), Some(1));
         assert_eq!(cursor.resolve(1, key_of(&[10])), Some(0));
         assert_eq!(cursor.resolve(0, key_of(&[])), None);
-        assert_eq!(Cursor::default().resolve(2, key_of(&[1, 2])), Some(0));
+        assert_eq!(ListCursor::default().resolve(2, key_of(&[1, 2])), Some(0));
     }
 }

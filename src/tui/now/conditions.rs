@@ -25,7 +25,7 @@ pub fn read_patience(data: &Data) -> i64 {
 
 /// Holes in what is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Holes {
+pub struct HoleTotals {
     /// Series whose newest bars are missing although they should have traded.
     pub late: usize,
     /// Stretches between stored bars in which bars should be.
@@ -38,13 +38,13 @@ pub struct Facts<'a> {
     pub snap: &'a Snapshot,
     pub digest: &'a Digest,
     pub link: &'a Link,
-    pub holes: Holes,
+    pub holes: HoleTotals,
     pub now: Ts,
 }
 
 /// How bad something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub enum ConditionLevel {
     /// To be known; nobody needs to do anything.
     Note,
     /// Stopped on purpose.
@@ -53,7 +53,7 @@ pub enum Severity {
     Bad,
 }
 
-impl Severity {
+impl ConditionLevel {
     /// What it looks like.
     #[must_use]
     pub const fn role(self) -> Role {
@@ -131,7 +131,7 @@ pub enum Condition<'a> {
     WithoutBars {
         count: usize,
     },
-    Holes(Holes),
+    Holes(HoleTotals),
     Quarantine {
         bars: usize,
     },
@@ -155,7 +155,7 @@ pub enum Condition<'a> {
 
 impl Condition<'_> {
     #[must_use]
-    pub const fn severity(&self) -> Severity {
+    pub const fn severity(&self) -> ConditionLevel {
         match self {
             Self::NotAnswering { .. }
             | Self::KeyRefused { .. }
@@ -164,13 +164,13 @@ impl Condition<'_> {
             | Self::NotReading { .. }
             | Self::VendorUnreachable { .. }
             | Self::Late { .. }
-            | Self::Alerts { worst: AlertSeverity::Critical, .. } => Severity::Bad,
-            Self::Failing { critical, .. } if *critical > 0 => Severity::Bad,
-            Self::Paused { .. } | Self::ShuttingDown { .. } => Severity::Stopped,
+            | Self::Alerts { worst: AlertSeverity::Critical, .. } => ConditionLevel::Bad,
+            Self::Failing { critical, .. } if *critical > 0 => ConditionLevel::Bad,
+            Self::Paused { .. } | Self::ShuttingDown { .. } => ConditionLevel::Stopped,
             Self::Loading { running: true, .. } | Self::NoSymbols | Self::Alerts { worst: AlertSeverity::Info, .. } => {
-                Severity::Note
+                ConditionLevel::Note
             }
-            _ => Severity::Warn,
+            _ => ConditionLevel::Warn,
         }
     }
 
@@ -231,7 +231,7 @@ pub fn conditions<'a>(facts: &Facts<'a>) -> Vec<Condition<'a>> {
 
 /// The worst of them by how bad they are.
 #[must_use]
-pub fn severity(conditions: &[Condition<'_>]) -> Option<Severity> {
+pub fn severity(conditions: &[Condition<'_>]) -> Option<ConditionLevel> {
     conditions.iter().map(Condition::severity).max()
 }
 
@@ -302,7 +302,7 @@ fn of_the_series<'a>(facts: &Facts<'a>, stopped: bool) -> Vec<Condition<'a>> {
     if !digest.without_bars.is_empty() {
         all.push(Condition::WithoutBars { count: digest.without_bars.len() });
     }
-    if holes != Holes::default() {
+    if holes != HoleTotals::default() {
         all.push(Condition::Holes(holes));
     }
     if !digest.loading.is_empty() {

@@ -15,7 +15,7 @@ pub mod wording;
 
 use crate::actions::{ActionId, spec};
 use crate::model::Model;
-use crate::now::conditions::{Condition, Facts, Holes, conditions};
+use crate::now::conditions::{Condition, Facts, HoleTotals, conditions};
 
 impl Model {
     /// What the conditions are judged by: what is shown, at the time that is shown.
@@ -24,7 +24,7 @@ impl Model {
         let data = &self.snap.data;
         // A hole that the vendor has confirmed is a fact about the past, and no reason to look twice.
         let late = data.series.iter().filter(|row| row.holes.late > 0).count();
-        let holes = Holes { late, suspect: data.holes.suspect };
+        let holes = HoleTotals { late, suspect: data.holes.suspect };
         Facts { snap: &self.snap, digest: &self.digest, link: &self.link, holes, now: self.shown_now() }
     }
 

@@ -17,13 +17,13 @@ pub struct Wall {
     pub timeframes: Vec<Timeframe>,
     pub symbols: Vec<WallSymbol>,
     /// By criticality, in the order of [`Criticality::ALL`].
-    classes: [Class; Criticality::ALL.len()],
+    classes: [CriticalityCounts; Criticality::ALL.len()],
     pub spread: Spread,
 }
 
 /// How the series of one criticality keep its recovery point. Those that fail are counted too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Class {
+pub struct CriticalityCounts {
     pub series: usize,
     pub late: usize,
     /// Not fetched up to their newest bar yet.
@@ -32,7 +32,7 @@ pub struct Class {
     pub empty: usize,
 }
 
-impl Class {
+impl CriticalityCounts {
     /// Series that are as fresh as they must be.
     #[must_use]
     pub const fn within(&self) -> usize {
@@ -80,7 +80,7 @@ impl Wall {
     pub fn of(data: &Data) -> Self {
         let mut symbols: BTreeMap<(Criticality, &Symbol), WallSymbol> = BTreeMap::new();
         let mut occurs = [false; TIMEFRAMES];
-        let mut classes = [Class::default(); Criticality::ALL.len()];
+        let mut classes = [CriticalityCounts::default(); Criticality::ALL.len()];
         let mut spread = Spread::default();
         for (k, row) in (0_u32..).zip(&data.series).filter(|(_, row)| row.tracked) {
             let own = symbols.entry((row.criticality, &row.symbol)).or_insert(WallSymbol {
@@ -107,7 +107,7 @@ impl Wall {
 
     /// The series of one criticality.
     #[must_use]
-    pub fn class(&self, criticality: Criticality) -> Class {
+    pub fn class(&self, criticality: Criticality) -> CriticalityCounts {
         self.classes.get(criticality as usize).copied().unwrap_or_default()
     }
 }
@@ -140,14 +140,14 @@ const PER_DECADE: f64 = 24.0;
 /// How many series are how far behind, on a logarithmic scale from 1 minute to 30 days.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spread {
-    pub steps: Vec<Step>,
+    pub steps: Vec<AgeStep>,
     /// Series whose age is not known: without bars, loading, ended.
     pub ageless: usize,
 }
 
 /// One step of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Step {
+pub struct AgeStep {
     pub series: usize,
     /// Of these, later than allowed.
     pub late: usize,
@@ -155,7 +155,7 @@ pub struct Step {
 
 impl Default for Spread {
     fn default() -> Self {
-        Self { steps: vec![Step::default(); STEPS], ageless: 0 }
+        Self { steps: vec![AgeStep::default(); STEPS], ageless: 0 }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::actions::ActionId;
 use crate::draw::format;
 use crate::draw::line::Line;
 use crate::draw::theme::Role;
-use crate::now::conditions::{Condition, Facts, Severity, next_try};
+use crate::now::conditions::{Condition, ConditionLevel, Facts, next_try};
 use crate::now::help::{Help, help};
 use crate::now::reasons::reasons;
 use crate::now::what::{NAMED, rows, wrong};
@@ -120,7 +120,7 @@ fn matters(facts: &Facts<'_>, conditions: &[Condition<'_>]) -> Line {
             Role::Good,
             format!("all {} are as fresh as they must be", format::plural(digest.tracked, "series")),
         ),
-        Some(Severity::Note) => fresh(Line::of(Role::Info, "no").span(Role::Text, ": nothing is late; ")),
+        Some(ConditionLevel::Note) => fresh(Line::of(Role::Info, "no").span(Role::Text, ": nothing is late; ")),
         Some(_) => fresh(Line::of(Role::Warn, "not yet").span(Role::Text, ": nothing is late; ")),
     }
 }

@@ -5,7 +5,7 @@ use tui_input::Input;
 use crate::actions::{ActionId, Spec};
 use crate::draw::format;
 use crate::model::command_line::Verb;
-use crate::model::cursor::{Cursor, RowKey};
+use crate::model::cursor::{ListCursor, RowKey};
 use crate::model::layer::{Layer, Menu};
 use crate::model::msg::{Effects, Redraw};
 use crate::model::query::Query;
@@ -215,7 +215,7 @@ impl Model {
         let (id, series) = (row.id, (row.symbol.clone(), row.timeframe));
         self.open_series(Some(series));
         self.focus_list(ListId::DetailQuarantine);
-        self.cursors.insert(ListId::DetailQuarantine, Cursor { index: 0, key: Some(RowKey::Id(id)) });
+        self.cursors.insert(ListId::DetailQuarantine, ListCursor { index: 0, key: Some(RowKey::Id(id)) });
         self.detail.compare = true;
     }
 

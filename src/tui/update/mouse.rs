@@ -3,7 +3,7 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use crate::actions::spec;
-use crate::draw::hits::Target;
+use crate::draw::hits::ClickTarget;
 use crate::model::Model;
 use crate::model::layer::Layer;
 use crate::model::msg::{Effects, Redraw};
@@ -27,16 +27,16 @@ impl Model {
         }
     }
 
-    fn click(&mut self, target: Option<Target>, effects: &mut Effects) {
+    fn click(&mut self, target: Option<ClickTarget>, effects: &mut Effects) {
         effects.redraw = Redraw::Now;
         match self.layers.last() {
             Some(Layer::Help(_) | Layer::Palette(_)) => match target {
-                Some(Target::Line(line)) => self.run_line(line, effects),
+                Some(ClickTarget::Line(line)) => self.run_line(line, effects),
                 _ => drop(self.layers.pop()),
             },
             Some(Layer::Confirm(_)) => match target {
-                Some(Target::Yes) => self.answer(true, effects),
-                Some(Target::No) => self.answer(false, effects),
+                Some(ClickTarget::Yes) => self.answer(true, effects),
+                Some(ClickTarget::No) => self.answer(false, effects),
                 _ => {}
             },
             Some(Layer::Filter { .. } | Layer::Command(_) | Layer::Messages(_)) => drop(self.layers.pop()),
@@ -44,11 +44,11 @@ impl Model {
         }
     }
 
-    fn click_on_screen(&mut self, target: Option<Target>, effects: &mut Effects) {
+    fn click_on_screen(&mut self, target: Option<ClickTarget>, effects: &mut Effects) {
         match target {
-            Some(Target::Screen(screen)) => self.go(screen),
-            Some(Target::List(list)) => self.focus_list(list),
-            Some(Target::Row(list, row)) => {
+            Some(ClickTarget::Screen(screen)) => self.go(screen),
+            Some(ClickTarget::List(list)) => self.focus_list(list),
+            Some(ClickTarget::Row(list, row)) => {
                 // A click on what is selected opens it.
                 let again = self.focus() == list && self.cursor(list) == Some(row);
                 self.focus_list(list);
@@ -60,32 +60,32 @@ impl Model {
                     self.act(open, effects);
                 }
             }
-            Some(Target::Day(row, date)) => {
+            Some(ClickTarget::Day(row, date)) => {
                 self.select_by_hand(ListId::Coverage, row);
                 self.coverage.date = Some(date);
             }
-            Some(Target::Bar(at)) => self.detail.at = Some(at),
-            Some(Target::Column(by)) => {
+            Some(ClickTarget::Bar(at)) => self.detail.at = Some(at),
+            Some(ClickTarget::Column(by)) => {
                 let sort = &mut self.symbols.sort;
                 (sort.by, sort.reversed) = (by, sort.by == by && !sort.reversed);
                 self.keep_selection(Self::reorder);
             }
-            Some(Target::Action(id)) => {
+            Some(ClickTarget::Action(id)) => {
                 if let Some(spec) = spec(id) {
                     self.act(spec, effects);
                 }
             }
-            Some(Target::Line(_) | Target::Yes | Target::No) | None => effects.redraw = Redraw::No,
+            Some(ClickTarget::Line(_) | ClickTarget::Yes | ClickTarget::No) | None => effects.redraw = Redraw::No,
         }
     }
 
-    fn wheel(&mut self, target: Option<Target>, rows: isize, effects: &mut Effects) {
+    fn wheel(&mut self, target: Option<ClickTarget>, rows: isize, effects: &mut Effects) {
         effects.redraw = Redraw::Now;
         if !self.layers.is_empty() {
             self.move_in_menu(rows);
             return;
         }
-        if let Some(Target::List(list) | Target::Row(list, _)) = target {
+        if let Some(ClickTarget::List(list) | ClickTarget::Row(list, _)) = target {
             self.focus_list(list);
         }
         self.move_by(rows);

@@ -2,7 +2,7 @@
 
 use chrono::{Datelike as _, Days};
 
-use crate::model::cursor::{Cursor, RowKey};
+use crate::model::cursor::{ListCursor, RowKey};
 use crate::model::map::MapLine;
 use crate::model::msg::Effects;
 use crate::model::screen::{ListId, Screen};
@@ -21,7 +21,7 @@ impl Model {
     pub(super) fn select(&mut self, list: ListId, row: usize) {
         let list = if list == ListId::Coverage { ListId::Symbols } else { list };
         let key = self.key_of(list, row);
-        self.cursors.insert(list, Cursor { index: row, key });
+        self.cursors.insert(list, ListCursor { index: row, key });
     }
 
     /// Puts the selection of the table on a series, if it is shown.

@@ -18,7 +18,7 @@ pub fn draw(view: &mut ViewContext, area: Rect) {
     let mut y = area.y;
     let (facts, conditions) = (model.facts(), model.conditions());
     let stopped = conditions.iter().any(conditions::Condition::stops);
-    let role = conditions::severity(&conditions).map_or(Role::Good, conditions::Severity::role);
+    let role = conditions::severity(&conditions).map_or(Role::Good, conditions::ConditionLevel::role);
     phrase::changes(view.hits, &facts, &conditions);
     let mut state = Line::of(role, live.state.name().to_uppercase());
     if stopped {

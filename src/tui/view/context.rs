@@ -8,7 +8,7 @@ use crate::draw::context::DrawContext;
 use crate::draw::hits::HitMap;
 use crate::draw::theme::Role;
 use crate::model::Model;
-use crate::model::answers::Answer;
+use crate::model::answers::ShownAnswer;
 use crate::model::screen::ListId;
 use crate::widgets::table::{Column, Slot, Table, range};
 use barkeep_market::Ts;
@@ -103,7 +103,7 @@ impl<'a> ViewContext<'a> {
 
 /// The text in place of an answer: loading, an error, or that it is empty.
 #[must_use]
-pub fn absence<T: ?Sized>(answer: &Answer<'_, T>, nothing: &[Line]) -> Vec<Line> {
+pub fn absence<T: ?Sized>(answer: &ShownAnswer<'_, T>, nothing: &[Line]) -> Vec<Line> {
     match (answer.value, answer.error) {
         (None, Some(error)) => vec![
             Line::of(Role::Bad, "cannot be read"),
@@ -116,7 +116,7 @@ pub fn absence<T: ?Sized>(answer: &Answer<'_, T>, nothing: &[Line]) -> Vec<Line>
 
 /// A remark when what is shown is older than the last attempt to read it.
 #[must_use]
-pub fn outdated<T: ?Sized>(answer: &Answer<'_, T>, now: Ts) -> Line {
+pub fn outdated<T: ?Sized>(answer: &ShownAnswer<'_, T>, now: Ts) -> Line {
     match (answer.value, answer.error, answer.at) {
         (Some(_), Some(error), Some(at)) => Line::of(
             Role::Warn,

@@ -6,7 +6,7 @@ use ratatui::layout::{Position, Rect};
 use super::phrase;
 use crate::actions::{ACTIONS, Spec};
 use crate::draw::canvas::{Canvas, Line, width};
-use crate::draw::hits::{HitMap, Target};
+use crate::draw::hits::{ClickTarget, HitMap};
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::layer::Layer;
@@ -76,7 +76,7 @@ fn hints(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) 
         }
         right -= needs;
         canvas.line(right, area.y, needs, &line);
-        hits.add(Rect::new(right, area.y, needs, 1), Target::Action(spec.id));
+        hits.add(Rect::new(right, area.y, needs, 1), ClickTarget::Action(spec.id));
         right = right.saturating_sub(2);
     }
     let mut x = area.x + 1;
@@ -91,7 +91,7 @@ fn hints(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) 
             break;
         }
         canvas.line(x, area.y, needs, &line);
-        hits.add(Rect::new(x, area.y, needs, 1), Target::Action(spec.id));
+        hits.add(Rect::new(x, area.y, needs, 1), ClickTarget::Action(spec.id));
         x += needs + 2;
     }
 }

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::phrase;
 use crate::draw::canvas::{Canvas, Line};
 use crate::draw::format::{clock, count, due, hour_minute, plural, span, until};
-use crate::draw::hits::{HitMap, Target};
+use crate::draw::hits::{ClickTarget, HitMap};
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::Screen;
@@ -210,7 +210,7 @@ pub(super) fn tabs(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
         if here {
             canvas.overlay(place, Role::Selected);
         }
-        hits.add(place, Target::Screen(screen));
+        hits.add(place, ClickTarget::Screen(screen));
         x += width + 1;
     }
     let left = area.right().saturating_sub(x + 1);

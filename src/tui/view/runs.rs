@@ -7,7 +7,7 @@ use super::context::ViewContext;
 use super::phrase;
 use crate::draw::canvas::{Canvas, Line};
 use crate::draw::format;
-use crate::draw::hits::{HitMap, Target, Window};
+use crate::draw::hits::{ClickTarget, HitMap, ListWindow};
 use crate::draw::theme::Role;
 use crate::model::screen::ListId;
 use crate::now::what::refusal;
@@ -145,7 +145,7 @@ fn items(view: &mut ViewContext, area: Rect) {
             cursor: cursor.and_then(|cursor| cursor.checked_sub(offset)).filter(|at| *at < rows),
             focused: model.has_focus(ListId::Items),
             sort: None,
-            before: Window::default(),
+            before: ListWindow::default(),
             empty: &empty,
         };
         // The rows of this column, where the mouse finds them.
@@ -163,7 +163,8 @@ fn items(view: &mut ViewContext, area: Rect) {
             },
         );
         for (area, target) in own.areas() {
-            let target = if let Target::Row(list, row) = target { Target::Row(*list, row + offset) } else { *target };
+            let target =
+                if let ClickTarget::Row(list, row) = target { ClickTarget::Row(*list, row + offset) } else { *target };
             view.hits.add(*area, target);
         }
     }
@@ -219,7 +220,7 @@ fn idle(view: &mut ViewContext, area: Rect) {
         EngineState::Standby => ("Standby", Role::Paused),
         EngineState::Idle | EngineState::Running => ("Idle", Role::Border),
     };
-    view.hits.add(area, Target::List(ListId::Items));
+    view.hits.add(area, ClickTarget::List(ListId::Items));
     let inner = view.canvas.block(area, &Line::of(Role::Title, title), &Line::new(), frame);
     let mut lines = Vec::new();
     match (&live.key_refused, &live.reason) {

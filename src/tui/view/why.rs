@@ -95,7 +95,7 @@ pub fn panel(view: &mut ViewContext, area: Rect, detail: &Detail) {
     causes(view, rest, split);
 }
 
-fn causes(view: &mut ViewContext, area: Rect, split: &barkeep_monitor::explain::Split) {
+fn causes(view: &mut ViewContext, area: Rect, split: &barkeep_monitor::explain::AgeSplit) {
     if area.height == 0 {
         return;
     }

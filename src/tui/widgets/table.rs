@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use crate::draw::canvas::{Canvas, Line};
 use crate::draw::glyphs::{ASCENDING, CURSOR, DESCENDING, MARK};
-use crate::draw::hits::{HitMap, Target, Window};
+use crate::draw::hits::{ClickTarget, HitMap, ListWindow};
 use crate::draw::layout::{Constraint, split};
 use crate::draw::theme::Role;
 use crate::model::screen::ListId;
@@ -92,7 +92,7 @@ pub struct Table<'a, K> {
     pub focused: bool,
     pub sort: Option<Sort>,
     /// What the last frame showed of it.
-    pub before: Window,
+    pub before: ListWindow,
     /// Shown when it has no rows.
     pub empty: &'a [Line],
 }
@@ -111,11 +111,11 @@ impl<K: Copy> Table<'_, K> {
         area: Rect,
         marked: impl Fn(usize) -> bool,
         mut cell: impl FnMut(&mut Canvas, Slot, K, usize),
-    ) -> Window {
-        hits.add(area, Target::List(self.list));
+    ) -> ListWindow {
+        hits.add(area, ClickTarget::List(self.list));
         if area.is_empty() {
-            hits.window(self.list, Window::default());
-            return Window::default();
+            hits.window(self.list, ListWindow::default());
+            return ListWindow::default();
         }
         let constraints: Vec<Constraint> =
             self.columns.iter().map(|c| Constraint::new(c.min, c.max, c.priority)).collect();
@@ -137,7 +137,7 @@ impl<K: Copy> Table<'_, K> {
         hits.window(self.list, window);
         for (line, row) in (body.y..body.bottom()).zip(window.offset..self.len) {
             let whole = Rect::new(body.x, line, body.width, 1);
-            hits.add(whole, Target::Row(self.list, row));
+            hits.add(whole, ClickTarget::Row(self.list, row));
             for (column, place) in self.columns.iter().zip(&places) {
                 let Some((start, width)) = *place else { continue };
                 let slot = Slot { x: body.x + GUTTER + start, y: line, width, right: column.right };
@@ -156,7 +156,7 @@ impl<K: Copy> Table<'_, K> {
 
     fn title(&self, canvas: &mut Canvas, hits: &mut HitMap, slot: Slot, column: &Column<K>) {
         let Some(by) = column.sort else { return slot.text(canvas, column.title, Role::Header) };
-        hits.add(Rect::new(slot.x, slot.y, slot.width, 1), Target::Column(by));
+        hits.add(Rect::new(slot.x, slot.y, slot.width, 1), ClickTarget::Column(by));
         match self.sort.filter(|sort| sort.by == by) {
             Some(sort) => {
                 let arrow = if sort.reversed { ASCENDING } else { DESCENDING };
@@ -169,7 +169,7 @@ impl<K: Copy> Table<'_, K> {
 
 /// `3-31 of 340`, or nothing when all of it is in sight.
 #[must_use]
-pub fn range(window: Window, len: usize) -> String {
+pub fn range(window: ListWindow, len: usize) -> String {
     if window.height >= len {
         return String::new();
     }

@@ -10,7 +10,7 @@ use barkeep::market::{Bar, Source, Symbol, Timeframe, Ts};
 use barkeep::pipeline::events::Silent;
 use barkeep::pipeline::select::{SelectError, Selection};
 use barkeep::pipeline::{Backfill, EngineContext, RunError, Summary, dividends};
-use barkeep::sim::{FaultKind, FaultRule, LoggedRequest, SimConfig, Wanted};
+use barkeep::sim::{FaultKind, FaultRule, LoggedRequest, SimConfig, WantedBars};
 use barkeep::store::Trigger;
 use tokio_util::sync::CancellationToken;
 
@@ -71,7 +71,7 @@ fn asked(engine: &TestEngine) -> Vec<LoggedRequest> {
 /// The stored bars are those that really traded, without what this vendor does not send.
 async fn assert_true(engine: &TestEngine, timeframe: Timeframe) {
     let (from, to) = (at("2024-06-18T00:00:00Z"), at("2024-06-20T00:00:00Z"));
-    let truth = engine.sim.truth(&Wanted::new("X:BTCUSD", timeframe, from, to)).unwrap();
+    let truth = engine.sim.truth(&WantedBars::new("X:BTCUSD", timeframe, from, to)).unwrap();
     let truth: Vec<Bar> = truth
         .iter()
         .map(|b| b.bar)

@@ -5,7 +5,7 @@ use barkeep::market::freshness::Tier;
 use barkeep::market::ts::{DAY, HOUR};
 use barkeep::market::{Interval, Timeframe, Ts};
 use barkeep::pipeline::events::Event as Heard;
-use barkeep::sim::{Change, Event, SimConfig};
+use barkeep::sim::{Change, ScriptEvent, SimConfig};
 use barkeep::store::{Coverage, CoverageState, RequestFilter, RequestPurpose};
 use chrono::NaiveDate;
 
@@ -19,7 +19,7 @@ fn date(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-async fn open(now: &str, script: Vec<Event>) -> TestEngine {
+async fn open(now: &str, script: Vec<ScriptEvent>) -> TestEngine {
     TestEngine::open(now, SimConfig { script: script.into(), ..SimConfig::default() }).await
 }
 
@@ -56,7 +56,7 @@ fn came_late(engine: &TestEngine) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vendor_that_is_sessions_behind_is_not_fresh_and_what_it_sends_later_is_stored() {
-    let late = Event::late_until("AAPL", date("2024-03-11"), at("2024-03-14T12:00:00Z"));
+    let late = ScriptEvent::late_until("AAPL", date("2024-03-11"), at("2024-03-14T12:00:00Z"));
     let engine = open("2024-03-13T21:30:00Z", vec![late]).await;
     run(&engine, "AAPL").await;
     let (tier_of_minutes, behind) = tier(&engine, M5).await;
@@ -78,7 +78,7 @@ async fn a_vendor_that_is_sessions_behind_is_not_fresh_and_what_it_sends_later_i
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_friday_afternoon_that_came_late_is_stored_by_mondays_run() {
-    let late = Event::late_until("AAPL", at("2024-03-15T18:00:00Z"), at("2024-03-18T10:00:00Z"));
+    let late = ScriptEvent::late_until("AAPL", at("2024-03-15T18:00:00Z"), at("2024-03-18T10:00:00Z"));
     let engine = open("2024-03-16T02:00:00Z", vec![late]).await;
     run(&engine, "AAPL").await;
     assert_eq!(state(&engine, "AAPL", M5, "2024-03-15T19:00:00Z").await, Some(CoverageState::Late));
@@ -91,7 +91,7 @@ async fn a_friday_afternoon_that_came_late_is_stored_by_mondays_run() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hole_is_asked_about_at_growing_intervals_until_it_is_the_vendors() {
     use CoverageState::{Suspect, VendorHole};
-    let hole = Event::hole("SPY", at("2024-03-12T15:00:00Z"), at("2024-03-12T17:00:00Z"), None);
+    let hole = ScriptEvent::hole("SPY", at("2024-03-12T15:00:00Z"), at("2024-03-12T17:00:00Z"), None);
     let engine = open("2024-03-13T02:00:00Z", vec![hole]).await;
     let found = at("2024-03-13T02:00:00Z");
     // Nothing newer is wanted, so that only the hole is asked about.
@@ -124,7 +124,7 @@ async fn a_hole_is_asked_about_at_growing_intervals_until_it_is_the_vendors() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hole_that_is_filled_later_is_stored_and_counted() {
     let filled = at("2024-03-13T05:00:00Z");
-    let hole = Event::hole("SPY", at("2024-03-12T15:02:00Z"), at("2024-03-12T17:03:00Z"), Some(filled.into()));
+    let hole = ScriptEvent::hole("SPY", at("2024-03-12T15:02:00Z"), at("2024-03-12T17:03:00Z"), Some(filled.into()));
     let engine = open("2024-03-13T02:00:00Z", vec![hole]).await;
     engine.run(&["SPY"], "5m,1h", Some(FROM), Some("2024-03-12")).await;
     assert_eq!(state(&engine, "SPY", M5, "2024-03-12T16:00:00Z").await, Some(CoverageState::Suspect));
@@ -143,7 +143,7 @@ async fn a_hole_that_is_filled_later_is_stored_and_counted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_session_is_suspect_by_day_and_by_minute() {
-    let hole = Event::hole("SPY", date("2024-03-11"), date("2024-03-11"), None);
+    let hole = ScriptEvent::hole("SPY", date("2024-03-11"), date("2024-03-11"), None);
     let engine = open("2024-03-14T02:00:00Z", vec![hole]).await;
     run(&engine, "SPY").await;
     assert_eq!(state(&engine, "SPY", M5, "2024-03-11T15:00:00Z").await, Some(CoverageState::Suspect));
@@ -158,7 +158,7 @@ async fn a_missing_session_is_suspect_by_day_and_by_minute() {
 async fn a_market_that_stood_still_is_halted_and_not_asked_about_again() {
     let all = ["SPY", "AAPL", "MSFT", "QQQ", "JPM", "EEM", "WMT", "NVDA", "META", "JNJ", "DIA", "IWM"];
     let engine =
-        open("2024-03-13T02:00:00Z", vec![Event::halt(at("2024-03-12T15:00:00Z"), at("2024-03-12T16:00:00Z"))]);
+        open("2024-03-13T02:00:00Z", vec![ScriptEvent::halt(at("2024-03-12T15:00:00Z"), at("2024-03-12T16:00:00Z"))]);
     let engine = engine.await;
     let run = async || engine.run(&all, "15m", Some("2024-02-12"), Some("2024-03-12")).await;
     run().await;
@@ -179,7 +179,7 @@ async fn a_page_of_impossible_bars_proves_nothing() {
     engine.run(&["SPY"], "1d", Some(FROM), None).await;
     // The next day's only bar has a low of 0.
     let change = Change { l: Some(0.0), ..Change::default() };
-    let wrong = Event::Wrong {
+    let wrong = ScriptEvent::Wrong {
         ticker: "SPY".into(),
         from: date("2024-03-13").into(),
         to: date("2024-03-13").into(),
@@ -203,7 +203,7 @@ async fn a_page_of_impossible_bars_proves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn coverage_from_before_is_judged_by_the_stored_bars() {
-    let hole = Event::hole("SPY", at("2024-03-05T15:00:00Z"), at("2024-03-05T17:00:00Z"), None);
+    let hole = ScriptEvent::hole("SPY", at("2024-03-05T15:00:00Z"), at("2024-03-05T17:00:00Z"), None);
     let engine = open("2024-03-13T02:00:00Z", vec![hole]).await;
     let run = async || engine.run(&["SPY"], "5m,1h,1d", Some(FROM), Some("2024-03-12")).await;
     run().await;
@@ -232,7 +232,7 @@ async fn coverage_from_before_is_judged_by_the_stored_bars() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vendor_with_a_clock_behind_ours_proves_nothing_after_its_own_time() {
-    let behind = Event::Skew { seconds: -7_200, since: None, until: None };
+    let behind = ScriptEvent::Skew { seconds: -7_200, since: None, until: None };
     let engine = open("2024-03-13T18:00:00Z", vec![behind]).await;
     run(&engine, "AAPL").await;
     let (_, rows) = engine.coverage("AAPL", M5).await;

@@ -1,6 +1,6 @@
 //! The judgement of silence against recorded bars, the sources' own holes in place.
 
-use barkeep::market::evidence::{Part, Profile, Question, Rule, Run, Verdict, Witness, judge, market_halts};
+use barkeep::market::evidence::{Part, Profile, Rule, Run, SilenceQuestion, Verdict, Witness, judge, market_halts};
 use barkeep::market::{AssetClass, Bar, Calendar, Interval, IntervalSet, Timeframe, Ts};
 use chrono::NaiveDate;
 
@@ -51,7 +51,7 @@ impl Recording {
     }
 
     fn judge(&mut self) -> Vec<Run> {
-        let question = Question {
+        let question = SilenceQuestion {
             calendar: &Calendar::new(),
             class: self.class,
             timeframe: self.timeframe,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use barkeep::base::clock::{Clock, Uptime};
 use barkeep::market::{Symbol, Ts};
-use barkeep::store::{AsWorker, Opening, SeriesId, Store, open, open_with};
+use barkeep::store::{AsWorker, SeriesId, Store, StoreOptions, open, open_with};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tokio::task::JoinHandle;
@@ -90,7 +90,7 @@ impl PausedServer {
         let boot = Uuid::from_u128(host as u128);
         let machine = Arc::new(Machine { now: Arc::clone(&self.now), ahead: AtomicI64::new(0), boot });
         let worker = AsWorker { id, clock: machine.clone() };
-        let opening = Opening { worker, connections: 3, ..Opening::default() };
+        let opening = StoreOptions { worker, connections: 3, ..StoreOptions::default() };
         (open_with(&shared().url(&self.name), false, opening).await.unwrap(), machine)
     }
 

@@ -4,7 +4,7 @@ use barkeep::market::features::{Direction, Features, Structure, TrendRegime, Vol
 use barkeep::market::freshness::Tier;
 use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
 use barkeep::market::{Bar, Criticality, Interval, Symbol, Timeframe};
-use barkeep::monitor::explain::{Blocker, Cause, Explanation, Share, Split};
+use barkeep::monitor::explain::{AgeSplit, Blocker, Cause, Explanation, Share};
 use barkeep::monitor::holes::HoleCounts;
 use barkeep::runtime::console::{ChartPoint, Detail, Gap, QuarantineRow, RequestRow, SeriesRunState, Verdict};
 use barkeep::store::{FeatureRow, Listing, SeriesId, SeriesRow, SymbolRow};
@@ -220,7 +220,7 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
             next_run: None,
             listing: Listing::default(),
             plan_starts_on: None,
-            split: Some(Split {
+            split: Some(AgeSplit {
                 age_ms: (13 * 60 + 34) * MINUTE + 14 * SECOND,
                 staleness_ms: (4 * 60 + 12) * MINUTE,
                 causes: vec![

@@ -11,7 +11,7 @@ use crate::problem::{Kind, Problem};
 use crate::types::{Command, CommandResult, Question, Reply};
 use barkeep_base::text::printable;
 use barkeep_runtime::console::{Access, Console as _, ReadError};
-use barkeep_store::Role;
+use barkeep_store::KeyRole;
 
 /// Give the engine a command
 #[utoipa::path(post, path = "/api/v1/console/order", operation_id = "send_command", tag = "console",
@@ -26,10 +26,10 @@ pub(crate) async fn order(
     Input(command): Input<Command>,
 ) -> Result<Json<CommandResult>, Problem> {
     params.only(&[])?;
-    if caller.role < Role::Operate && !matches!(command, Command::Preview(_)) {
+    if caller.role < KeyRole::Operate && !matches!(command, Command::Preview(_)) {
         return Err(Problem::new(Kind::Forbidden, "this key is read-only").hint("use a key with the role operate"));
     }
-    let access = if caller.role == Role::Operate { Access::Operate } else { Access::Read };
+    let access = if caller.role == KeyRole::Operate { Access::Operate } else { Access::Read };
     let now = api.console.engine.clock.now();
     let result = api.console.as_somebody(&caller.actor, access).order(command.into()).await?.into();
     if let CommandResult::Started(id) = &result {
@@ -52,7 +52,7 @@ pub(crate) async fn ask(
     Input(question): Input<Question>,
 ) -> Result<Json<Reply>, Problem> {
     params.only(&[])?;
-    if caller.role < Role::Operate && matches!(question, Question::Tickers { .. }) {
+    if caller.role < KeyRole::Operate && matches!(question, Question::Tickers { .. }) {
         return Err(Problem::new(Kind::Forbidden, "this key is read-only, and a search costs a request to the vendor")
             .hint("use a key with the role operate"));
     }

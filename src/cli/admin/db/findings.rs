@@ -12,7 +12,7 @@ use barkeep_base::format::{plural, table};
 use barkeep_market::Ts;
 use barkeep_report::soundness;
 use barkeep_store::StoreError;
-use barkeep_store::upkeep::{Finding, Invariant};
+use barkeep_store::upkeep::{CheckFinding, Invariant};
 
 #[derive(Serialize)]
 struct Report {
@@ -27,7 +27,7 @@ struct Report {
 #[derive(Serialize)]
 struct Found {
     #[serde(flatten)]
-    finding: Finding,
+    finding: CheckFinding,
     mend: String,
 }
 
@@ -56,21 +56,21 @@ pub(super) async fn check(session: &Session, thorough: bool, repair: bool) -> Re
     if report.ok { Ok(()) } else { Err(CliError::silent(FOUND)) }
 }
 
-async fn find(session: &Session, thorough: bool) -> Result<Vec<Finding>, CliError> {
+async fn find(session: &Session, thorough: bool) -> Result<Vec<CheckFinding>, CliError> {
     let mut upkeep = super::open_upkeep(session, false).await?;
     let found = async {
         let damages = upkeep.damages(thorough).await?;
-        let mut all: Vec<Finding> =
-            damages.into_iter().map(|what| Finding::of_database(Invariant::Pages, what)).collect();
+        let mut all: Vec<CheckFinding> =
+            damages.into_iter().map(|what| CheckFinding::of_database(Invariant::Pages, what)).collect();
         let told = |invariant| tracing::debug!(?invariant, "checking");
         match upkeep.findings(told).await {
             Ok(more) => all.extend(more),
-            Err(StoreError::Unusable(why)) => all.push(Finding::of_database(Invariant::Pages, why)),
+            Err(StoreError::Unusable(why)) => all.push(CheckFinding::of_database(Invariant::Pages, why)),
             Err(error) => return Err(error),
         }
         Ok(all)
     };
-    let found: Result<Vec<Finding>, StoreError> = found.await;
+    let found: Result<Vec<CheckFinding>, StoreError> = found.await;
     upkeep.close().await;
     let mut all = found?;
     if all.iter().all(|finding| finding.invariant != Invariant::Pages) {
@@ -79,7 +79,7 @@ async fn find(session: &Session, thorough: bool) -> Result<Vec<Finding>, CliErro
             let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
             soundness::lost_sessions(store.as_ref(), &calendar).await
         };
-        let lost: Result<Vec<Finding>, StoreError> = lost.await;
+        let lost: Result<Vec<CheckFinding>, StoreError> = lost.await;
         store.close().await;
         all.extend(lost?);
     }

@@ -10,7 +10,7 @@ use barkeep_base::clock::SystemClock;
 use barkeep_config::Config;
 use barkeep_market::Ts;
 use barkeep_pipeline::events::Silent;
-use barkeep_pipeline::names::listing::{self, Stored, is_due};
+use barkeep_pipeline::names::listing::{self, StoredSpan, is_due};
 use barkeep_store::{Listing, ListingState, RequestPurpose, Store, SymbolRow};
 
 /// More names than this are asked by their first backfill.
@@ -41,7 +41,8 @@ pub(super) async fn check(added: &[SymbolRow], session: &Session, store: &Arc<dy
         let mut warnings = Vec::new();
         let rows = store.symbols().await.unwrap_or_default();
         for row in added.into_iter().filter(|row| is_due(&row.listing, now)) {
-            let answer = listing::ask(&dispatcher, &run.calendar, row, Stored::default(), &rows, now, &cancel).await;
+            let answer =
+                listing::ask(&dispatcher, &run.calendar, row, StoredSpan::default(), &rows, now, &cancel).await;
             let Ok(answer) = answer else { break };
             if let Err(e) = store.note_listing(&row.symbol, &answer.listing).await {
                 tracing::warn!(error = %e, "cannot store what the vendor says about a symbol");

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::work::dashboard::Opened;
 use barkeep_base::clock::Clock;
 use barkeep_service::handle::{EngineCommand, Handle};
-use barkeep_sim::{Event, FaultKind, FaultRule, Script, Sim};
+use barkeep_sim::{FaultKind, FaultRule, Script, ScriptEvent, Sim};
 use barkeep_store::sqlite::hold;
 
 /// Who gives the demo's orders, as the audit shows it.
@@ -159,7 +159,8 @@ impl Stage {
         let (events, faults) = match incident {
             Incident::Storm => (vec![], vec![fault(FaultKind::Status503)]),
             Incident::Late => {
-                let late = Event::LateUntil { ticker: "*".into(), bars_from: now.into(), published_at: until.into() };
+                let late =
+                    ScriptEvent::LateUntil { ticker: "*".into(), bars_from: now.into(), published_at: until.into() };
                 (vec![late], vec![])
             }
             Incident::BadBar => (vec![], vec![fault(FaultKind::BrokenOhlc).on(&self.bad_ticker).times(3)]),

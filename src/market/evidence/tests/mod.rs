@@ -94,7 +94,7 @@ impl Symbol {
     fn ask_about(&mut self, range: Interval, known: &IntervalSet, bars: &[Bar], followed: bool) -> Vec<Run> {
         let (class, timeframe) = (self.class, self.timeframe);
         let calendar = Calendar::new();
-        let question = Question { calendar: &calendar, class, timeframe, known, bars, range, followed };
+        let question = SilenceQuestion { calendar: &calendar, class, timeframe, known, bars, range, followed };
         let runs = judge(&mut self.profile, &question);
         assert!(runs.windows(2).all(|w| w[0].range.end <= w[1].range.start), "{runs:#?}");
         runs

@@ -26,23 +26,23 @@ fn market(moves: &[(&str, f64)]) -> Vec<Step> {
     made
 }
 
-fn findings(rows: &[Split], steps: &[Step]) -> Vec<Finding> {
+fn findings(rows: &[Split], steps: &[Step]) -> Vec<SplitFinding> {
     confirm(rows, steps).iter().map(|v| v.finding).collect()
 }
 
 #[test]
 fn a_split_that_prices_show_is_confirmed_and_one_they_do_not_is_contradicted() {
     let rows = [split("2024-05-01", 1.0, 4.0)];
-    assert_eq!(findings(&rows, &market(&[("2024-05-01", 0.25)])), [Finding::Confirmed]);
-    assert_eq!(findings(&rows, &market(&[("2024-05-01", 0.31)])), [Finding::Confirmed], "it rose 24 % that night");
+    assert_eq!(findings(&rows, &market(&[("2024-05-01", 0.25)])), [SplitFinding::Confirmed]);
+    assert_eq!(findings(&rows, &market(&[("2024-05-01", 0.31)])), [SplitFinding::Confirmed], "it rose 24 % that night");
     let told = confirm(&rows, &market(&[])).remove(0);
-    assert_eq!(told.finding, Finding::Contradicted);
+    assert_eq!(told.finding, SplitFinding::Contradicted);
     assert_eq!(
         told.note.unwrap(),
         "1:4 on 2024-05-01 makes old prices times 0.2500, but they were 10 at the close, 10 at the open after it (times 1.0000)"
     );
-    assert_eq!(findings(&rows, &market(&[("2024-05-01", 4.0)])), [Finding::Contradicted], "upside down");
-    assert_eq!(findings(&rows, &[]), [Finding::Open], "no prices");
+    assert_eq!(findings(&rows, &market(&[("2024-05-01", 4.0)])), [SplitFinding::Contradicted], "upside down");
+    assert_eq!(findings(&rows, &[]), [SplitFinding::Open], "no prices");
 }
 
 #[test]
@@ -50,52 +50,62 @@ fn rows_of_one_day_are_tried_alone_and_together() {
     let (reverse, false_one) = (split("2024-05-01", 15.0, 1.0), split("2024-05-01", 1.0, 10.0));
     let alone = market(&[("2024-05-01", 15.0)]);
     // By date and ratio: 1:10 comes first.
-    assert_eq!(findings(&[reverse, false_one], &alone), [Finding::Contradicted, Finding::Confirmed]);
+    assert_eq!(findings(&[reverse, false_one], &alone), [SplitFinding::Contradicted, SplitFinding::Confirmed]);
     assert_eq!(confirm(&[reverse, false_one], &alone), confirm(&[false_one, reverse], &alone));
     let together = market(&[("2024-05-01", 1.5)]);
-    assert_eq!(findings(&[reverse, false_one], &together), [Finding::Confirmed, Finding::Confirmed]);
-    assert_eq!(findings(&[reverse, false_one], &market(&[])), [Finding::Contradicted, Finding::Contradicted]);
+    assert_eq!(findings(&[reverse, false_one], &together), [SplitFinding::Confirmed, SplitFinding::Confirmed]);
+    assert_eq!(findings(&[reverse, false_one], &market(&[])), [SplitFinding::Contradicted, SplitFinding::Contradicted]);
 }
 
 #[test]
 fn a_split_listed_on_two_dates_is_applied_at_the_one_that_prices_show() {
     let rows = [split("2024-04-29", 50.0, 1.0), split("2024-05-06", 50.0, 1.0)];
-    assert_eq!(findings(&rows, &market(&[("2024-05-06", 50.0)])), [Finding::Contradicted, Finding::Confirmed]);
+    assert_eq!(
+        findings(&rows, &market(&[("2024-05-06", 50.0)])),
+        [SplitFinding::Contradicted, SplitFinding::Confirmed]
+    );
     let neighbours = [split("2024-05-06", 50.0, 1.0), split("2024-05-07", 50.0, 1.0)];
     let verdicts = confirm(&neighbours, &market(&[("2024-05-06", 50.0)]));
-    assert_eq!(verdicts[0].finding, Finding::Confirmed);
-    assert_eq!((verdicts[1].finding, verdicts[1].shown_on), (Finding::Contradicted, None), "a step shows one split");
+    assert_eq!(verdicts[0].finding, SplitFinding::Confirmed);
+    assert_eq!(
+        (verdicts[1].finding, verdicts[1].shown_on),
+        (SplitFinding::Contradicted, None),
+        "a step shows one split"
+    );
     // The first date lies before the stored prices.
     let unknown = [split("2024-04-20", 50.0, 1.0), split("2024-05-06", 50.0, 1.0)];
-    assert_eq!(findings(&unknown, &market(&[("2024-05-06", 50.0)])), [Finding::Contradicted, Finding::Confirmed]);
+    assert_eq!(
+        findings(&unknown, &market(&[("2024-05-06", 50.0)])),
+        [SplitFinding::Contradicted, SplitFinding::Confirmed]
+    );
     let another = [split("2024-04-20", 2.0, 1.0), split("2024-05-06", 50.0, 1.0)];
-    assert_eq!(findings(&another, &market(&[("2024-05-06", 50.0)])), [Finding::Open, Finding::Confirmed]);
+    assert_eq!(findings(&another, &market(&[("2024-05-06", 50.0)])), [SplitFinding::Open, SplitFinding::Confirmed]);
 }
 
 #[test]
 fn a_split_one_session_off_is_found_beside_its_date() {
     for shown in ["2024-04-30", "2024-05-02"] {
         let verdict = confirm(&[split("2024-05-01", 1.0, 3.0)], &market(&[(shown, 1.0 / 3.0)])).remove(0);
-        assert_eq!((verdict.finding, verdict.shown_on), (Finding::Contradicted, Some(date(shown))));
+        assert_eq!((verdict.finding, verdict.shown_on), (SplitFinding::Contradicted, Some(date(shown))));
     }
     let two_off = confirm(&[split("2024-05-01", 1.0, 3.0)], &market(&[("2024-05-03", 1.0 / 3.0)])).remove(0);
-    assert_eq!((two_off.finding, two_off.shown_on), (Finding::Contradicted, None));
+    assert_eq!((two_off.finding, two_off.shown_on), (SplitFinding::Contradicted, None));
 }
 
 #[test]
 fn what_an_ordinary_night_could_be_is_left_open() {
     for moved in [0.85, 0.95, 1.0, 1.05, 1.1] {
         let finding = findings(&[split("2024-05-01", 1.0, 1.05)], &market(&[("2024-05-01", moved)]))[0];
-        assert_ne!(finding, Finding::Contradicted, "1:1.05 and a night of {moved}");
+        assert_ne!(finding, SplitFinding::Contradicted, "1:1.05 and a night of {moved}");
     }
-    assert_eq!(findings(&[split("2024-05-01", 1.0, 2.0)], &market(&[("2024-05-01", 0.72)])), [Finding::Open]);
-    assert_eq!(findings(&[split("2024-05-01", 4.0, 5.0)], &market(&[])), [Finding::Open], "20 % either way");
+    assert_eq!(findings(&[split("2024-05-01", 1.0, 2.0)], &market(&[("2024-05-01", 0.72)])), [SplitFinding::Open]);
+    assert_eq!(findings(&[split("2024-05-01", 4.0, 5.0)], &market(&[])), [SplitFinding::Open], "20 % either way");
 }
 
 #[test]
 fn a_pause_of_weeks_shows_nothing() {
     let step = Step { before: date("2024-03-01"), after: date("2024-05-01"), close: 10.0, open: 10.0 };
-    assert_eq!(findings(&[split("2024-05-01", 1.0, 4.0)], &[step]), [Finding::Open]);
+    assert_eq!(findings(&[split("2024-05-01", 1.0, 4.0)], &[step]), [SplitFinding::Open]);
 }
 
 proptest! {
@@ -122,6 +132,6 @@ proptest! {
         let row = split("2024-05-01", from.into(), to.into());
         let by = f64::from(from) / f64::from(to) * night;
         let verdict = confirm(&[row], &market(&[("2024-05-01", by)])).remove(0);
-        prop_assert_ne!(verdict.finding, Finding::Contradicted);
+        prop_assert_ne!(verdict.finding, SplitFinding::Contradicted);
     }
 }

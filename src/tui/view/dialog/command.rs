@@ -4,7 +4,7 @@ use ratatui::layout::{Position, Rect};
 
 use crate::draw::canvas::{Canvas, Line, wrap};
 use crate::draw::format::plural;
-use crate::draw::hits::{HitMap, Window};
+use crate::draw::hits::{HitMap, ListWindow};
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::command_line::{CommandLine, Order, Tracked, Verb, Wrong};
@@ -52,7 +52,7 @@ pub(crate) fn draw(model: &Model, command: &CommandLine, canvas: &mut Canvas<'_>
     let Some(search) = &command.search else { return };
     let top = y + 1;
     let window =
-        Window::default().around(Some(search.cursor), found.len(), usize::from(inner.bottom().saturating_sub(top)));
+        ListWindow::default().around(Some(search.cursor), found.len(), usize::from(inner.bottom().saturating_sub(top)));
     let shown = found.iter().enumerate().skip(window.offset).take(window.height);
     for (y, (k, ticker)) in (top..inner.bottom()).zip(shown) {
         ticker_line(canvas, Rect::new(inner.x, y, inner.width, 1), ticker, k == search.cursor);

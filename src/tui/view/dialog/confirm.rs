@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::draw::canvas::{Canvas, Line, wrap};
 use crate::draw::format::{count, plural, span};
-use crate::draw::hits::{HitMap, Target};
+use crate::draw::hits::{ClickTarget, HitMap};
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::layer::{Confirm, Cost};
@@ -59,8 +59,8 @@ pub(crate) fn draw(model: &Model, question: &Confirm, canvas: &mut Canvas<'_>, b
     let y = inner.bottom() - 1;
     let mut x = inner.x;
     let choices = [
-        (!question.yes || !ready, if ready { " No " } else { " Close " }, Target::No),
-        (question.yes, " Yes ", Target::Yes),
+        (!question.yes || !ready, if ready { " No " } else { " Close " }, ClickTarget::No),
+        (question.yes, " Yes ", ClickTarget::Yes),
     ];
     for (chosen, text, target) in choices.into_iter().take(if ready { 2 } else { 1 }) {
         let place = Rect::new(x, y, crate::draw::canvas::width(text), 1).intersection(inner);

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use crate::actions::{Group, Sign, Spec};
 use crate::draw::canvas::{Canvas, Line};
 use crate::draw::format::plural;
-use crate::draw::hits::{HitMap, Target, Window};
+use crate::draw::hits::{ClickTarget, HitMap, ListWindow};
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::layer::{Layer, Menu};
@@ -63,7 +63,7 @@ pub(crate) fn draw(model: &Model, menu: &Menu, canvas: &mut Canvas<'_>, body: Re
         return;
     }
     let at = lines.iter().position(|line| matches!(line, Entry::Action(k, _) | Entry::Sign(k, _) if *k == cursor));
-    let window = Window::default().around(at, lines.len(), usize::from(list.height));
+    let window = ListWindow::default().around(at, lines.len(), usize::from(list.height));
     let shown = lines.iter().skip(window.offset).take(window.height);
     for (y, line) in (list.y..list.bottom()).zip(shown) {
         match line {
@@ -87,7 +87,7 @@ pub(crate) fn draw(model: &Model, menu: &Menu, canvas: &mut Canvas<'_>, body: Re
                 if *number == cursor {
                     canvas.overlay(row, Role::Selected);
                 }
-                hits.add(row, Target::Line(*number));
+                hits.add(row, ClickTarget::Line(*number));
             }
         }
     }

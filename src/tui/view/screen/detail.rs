@@ -16,7 +16,7 @@ use ratatui::layout::Rect;
 use crate::draw::canvas::{Line, columns, rows};
 use crate::draw::context::DrawContext;
 use crate::draw::format;
-use crate::draw::hits::{HitMap, Target};
+use crate::draw::hits::{ClickTarget, HitMap};
 use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::Model;
@@ -144,7 +144,7 @@ fn prices(view: &mut ViewContext, area: Rect, name: &SeriesName, detail: &Detail
         plot = Rect::new(inner.x, inner.y + 1, inner.width, inner.height - 1);
     }
     for (x, at) in chart.draw(&mut view.canvas, plot) {
-        view.hits.add(Rect::new(x, plot.y, 1, plot.height), Target::Bar(at));
+        view.hits.add(Rect::new(x, plot.y, 1, plot.height), ClickTarget::Bar(at));
     }
 }
 

@@ -8,11 +8,11 @@ use ratatui::layout::Rect;
 use crate::draw::canvas::{Line, columns, rows};
 use crate::draw::context::DrawContext;
 use crate::draw::format;
-use crate::draw::hits::{HitMap, Target};
+use crate::draw::hits::{ClickTarget, HitMap};
 use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::Model;
-use crate::model::answers::Answer;
+use crate::model::answers::ShownAnswer;
 use crate::model::screen::{ListId, Screen};
 use crate::now::cause::cause;
 use crate::view::context::{ViewContext, absence};
@@ -46,7 +46,7 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
 
 /// Why it is not known what a list holds.
 fn unread(model: &Model, list: ListId) -> Option<&'static str> {
-    fn why<T: ?Sized>(answer: &Answer<'_, T>) -> Option<&'static str> {
+    fn why<T: ?Sized>(answer: &ShownAnswer<'_, T>) -> Option<&'static str> {
         match (answer.value, answer.error) {
             (Some(_), _) => None,
             (None, Some(_)) => Some("cannot be read"),
@@ -90,7 +90,7 @@ fn stack(view: &mut ViewContext, area: Rect, lists: &[ListId]) {
 
 /// A list as a line: its name and how many it holds.
 fn named(view: &mut ViewContext, at: Rect, list: ListId) {
-    view.hits.add(at, Target::List(list));
+    view.hits.add(at, ClickTarget::List(list));
     let n = view.model.len_of(list);
     let role = if n > 0 && list != ListId::Actions { Role::Warn } else { Role::Muted };
     let count = match (n, unread(view.model, list)) {

@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use crate::draw::canvas::Line;
 use crate::draw::format;
 use crate::draw::glyphs::{CURSOR, DESCENDING};
-use crate::draw::hits::Target;
+use crate::draw::hits::ClickTarget;
 use crate::draw::theme::Role;
 use crate::model::map::MapLine;
 use crate::model::screen::ListId;
@@ -105,7 +105,7 @@ pub fn map(view: &mut ViewContext, area: Rect) {
         let Some(line) = lines.get(at) else { continue };
         let row = line.anchor();
         let whole = Rect::new(inner.x, y, inner.width, 1);
-        view.hits.add(whole, Target::Row(ListId::Coverage, row));
+        view.hits.add(whole, ClickTarget::Row(ListId::Coverage, row));
         names(view, line, inner.x, y);
         let place = Rect::new(start, y, taken, 1);
         cells(view, line, place, &dates, each);
@@ -127,7 +127,7 @@ pub fn map(view: &mut ViewContext, area: Rect) {
                 view.canvas.overlay(place, Role::Selected);
             }
             for (x, day) in (start..).zip(dates.iter().flat_map(|d| std::iter::repeat_n(d, each))) {
-                view.hits.add(Rect::new(x, y, 1, 1), Target::Day(row, *day));
+                view.hits.add(Rect::new(x, y, 1, 1), ClickTarget::Day(row, *day));
             }
         }
     }
@@ -146,7 +146,7 @@ fn frame(view: &mut ViewContext, area: Rect, tail: &Line) -> Rect {
         title = title.span(Role::Muted, "  loading …");
     }
     let inner = view.list_panel(ListId::Coverage, area, title, tail);
-    view.hits.add(inner, Target::List(ListId::Coverage));
+    view.hits.add(inner, ClickTarget::List(ListId::Coverage));
     inner
 }
 

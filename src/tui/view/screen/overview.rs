@@ -234,7 +234,7 @@ enum Panel {
 fn now(view: &mut ViewContext, area: Rect) {
     let model = view.model;
     let (facts, conditions) = (model.facts(), model.conditions());
-    let frame = conditions::severity(&conditions).map_or(Role::Border, conditions::Severity::role);
+    let frame = conditions::severity(&conditions).map_or(Role::Border, conditions::ConditionLevel::role);
     let headline = wording::headline(&facts, &conditions);
     let inner = view.canvas.block(area, &Line::of(Role::Title, "Now"), &headline, frame);
     phrase::changes(view.hits, &facts, &conditions);

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::draw::format;
 use crate::draw::glyphs::LEVELS;
-use crate::draw::hits::Target;
+use crate::draw::hits::ClickTarget;
 use crate::draw::line::Line;
 use crate::draw::theme::Role;
 use crate::model::screen::ListId;
@@ -64,7 +64,7 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
         title = title.span(Role::Muted, format!(", a column is {}", format::rough(length)));
     }
     let inner = view.list_panel(ListId::Coverage, area, title, &Line::new());
-    view.hits.add(inner, Target::List(ListId::Coverage));
+    view.hits.add(inner, ClickTarget::List(ListId::Coverage));
     // The map's window stays as it was, so that zooming out finds it again.
     let lines = model.map_lines();
     let before = model.hits.window_of(ListId::Coverage);

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use crate::draw::format;
 use crate::draw::line::Line;
 use crate::draw::theme::Role;
-use crate::now::wall::Class;
+use crate::now::wall::CriticalityCounts;
 use crate::view::context::ViewContext;
 use crate::widgets::bar;
 use barkeep_market::Criticality;
@@ -65,7 +65,7 @@ pub(super) fn shade_of(view: &ViewContext, tier: Tier) -> Role {
 
 /// How one criticality is judged.
 struct Judged {
-    class: Class,
+    class: CriticalityCounts,
     /// Of those that are loading, the ones whose first fetch failed.
     failing: usize,
     sign: &'static str,

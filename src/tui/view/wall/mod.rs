@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use self::tiles::Form;
 use super::context::ViewContext;
 use crate::draw::format;
-use crate::draw::hits::Target;
+use crate::draw::hits::ClickTarget;
 use crate::draw::line::Line;
 use crate::draw::theme::Role;
 use crate::model::Model;
@@ -106,7 +106,7 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
         format!("{} · {}", format::plural(data.symbols_total, "symbol"), format::plural(data.series_total, "series")),
     );
     let inner = view.list_panel(ListId::Freshness, area, Line::of(Role::Title, "Freshness"), &tail);
-    view.hits.add(area, Target::List(ListId::Freshness));
+    view.hits.add(area, ClickTarget::List(ListId::Freshness));
     if inner.is_empty() {
         return;
     }

@@ -7,7 +7,7 @@ use crate::draw::canvas::width;
 use crate::draw::format;
 use crate::draw::glyphs::LEVELS;
 use crate::draw::theme::Role;
-use crate::now::wall::{STEPS, Step, step_of};
+use crate::now::wall::{AgeStep, STEPS, step_of};
 use crate::view::context::ViewContext;
 use barkeep_market::Criticality;
 
@@ -26,7 +26,7 @@ pub(super) fn draw(view: &mut ViewContext, at: Rect) {
     let each = (wide / STEPS).max(1);
     let cells = if wide >= STEPS { STEPS * each } else { wide };
     let cell_of = |step: usize| step * cells / STEPS;
-    let mut columns = vec![Step::default(); cells];
+    let mut columns = vec![AgeStep::default(); cells];
     for (k, step) in spread.steps.iter().enumerate() {
         for cell in 0..each {
             if let Some(column) = columns.get_mut(cell_of(k) + cell) {

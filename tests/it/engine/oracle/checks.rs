@@ -8,7 +8,7 @@ use barkeep::market::freshness::served_until;
 use barkeep::market::ts::{DAY, HOUR, MINUTE};
 use barkeep::market::{AssetClass, Calendar, Family, Interval, Timeframe, Ts};
 use barkeep::pipeline::Summary;
-use barkeep::sim::{Event, TruthBar, Wanted};
+use barkeep::sim::{ScriptEvent, TruthBar, WantedBars};
 use barkeep::store::{Coverage, CoverageState, RequestFilter, RequestPurpose, RequestRow};
 
 use super::history::{History, Liquidity, Missing, Name};
@@ -130,7 +130,7 @@ impl<'a> Oracle<'a> {
             let class = class_of(name);
             for timeframe in history.all_timeframes() {
                 let (from, to) = (class.midnight(history.from), timeframe.span(class, history.end()).start);
-                let bars = engine.sim.truth(&Wanted::new(name.ticker, timeframe, from, to)).unwrap();
+                let bars = engine.sim.truth(&WantedBars::new(name.ticker, timeframe, from, to)).unwrap();
                 let is_base = timeframe == history.base() || timeframe == Timeframe::D1;
                 let has_to =
                     |bar: &&TruthBar| is_base && is_noticeable(history, &calendar, name, timeframe, bar.bar.at);
@@ -377,7 +377,7 @@ fn is_noticeable(history: &History, calendar: &Calendar, name: &Name, timeframe:
     };
     // Before the first bar of a company there is nothing to miss.
     let listed = history.script.iter().filter_map(|event| match event {
-        Event::Listed { ticker, on } if *ticker == name.ticker => Some(class.midnight(*on)),
+        ScriptEvent::Listed { ticker, on } if *ticker == name.ticker => Some(class.midnight(*on)),
         _ => None,
     });
     let listed = listed.max().unwrap_or(Ts::MIN);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use barkeep::market::calendar::Session;
 use barkeep::market::ts::{DAY, HOUR, MINUTE};
 use barkeep::market::{Calendar, Interval, Timeframe, Ts};
-use barkeep::sim::{Change, Event, Older, When};
+use barkeep::sim::{Change, Older, ScriptEvent, When};
 use chrono::{Days, NaiveDate};
 
 /// How often a symbol trades at the simulated vendor.
@@ -57,9 +57,9 @@ pub struct History {
     pub timeframes: &'static str,
     pub from: NaiveDate,
     pub runs: Vec<Ts>,
-    pub script: Vec<Event>,
+    pub script: Vec<ScriptEvent>,
     /// What the same vendor says without anything happening: its plan.
-    pub calm: Vec<Event>,
+    pub calm: Vec<ScriptEvent>,
     pub holes: Vec<Missing>,
     /// How far the vendor's clock is ahead, milliseconds.
     pub skew: i64,
@@ -119,7 +119,7 @@ struct Making {
     live: Ts,
     /// When nothing new happens any more.
     calm_from: Ts,
-    script: Vec<Event>,
+    script: Vec<ScriptEvent>,
     holes: Vec<Missing>,
 }
 
@@ -150,12 +150,12 @@ impl Making {
             plan_days = Some(history_days);
             let older = self.dice.of(&[Older::AsSeen, Older::CutOff]);
             let history_days = u32::try_from(history_days).ok();
-            calm.push(Event::Plan { history_days, delay: None, older, since: None, until: None });
+            calm.push(ScriptEvent::Plan { history_days, delay: None, older, since: None, until: None });
         }
         if self.dice.chance(10) {
             let seconds = self.dice.of(&[-7200, -300, -90, -20, 20, 90, 300]);
             skew = seconds * 1_000;
-            self.script.push(Event::Skew { seconds, since: None, until: None });
+            self.script.push(ScriptEvent::Skew { seconds, since: None, until: None });
         }
         self.script.extend(calm.clone());
         for name in &names {
@@ -229,14 +229,21 @@ impl Making {
                 let until = since + self.dice.between(HOUR, 3 * DAY);
                 let delay = Duration::from_mins(self.dice.between(5, 600).unsigned_abs());
                 let (since, until) = (Some(since.into()), Some(until.into()));
-                self.script.push(Event::Late { ticker: ticker.into(), delay, from: None, to: None, since, until });
+                self.script.push(ScriptEvent::Late {
+                    ticker: ticker.into(),
+                    delay,
+                    from: None,
+                    to: None,
+                    since,
+                    until,
+                });
             }
             1 | 2 => {
                 // Answers end in the middle of a day, or with one.
                 let from = if self.dice.chance(50) { hours.start - 8 * HOUR } else { hours.start + 2 * HOUR };
                 let from = from.max(self.live - 2 * DAY).floor(MINUTE);
                 let published = (from + self.dice.between(2 * HOUR, 5 * DAY)).floor(MINUTE);
-                self.script.push(Event::late_until(ticker, from, published));
+                self.script.push(ScriptEvent::late_until(ticker, from, published));
             }
             3..=5 => {
                 // An hour or more, inside regular hours.
@@ -245,7 +252,7 @@ impl Making {
                 let range = Interval::new(start.floor(MINUTE), (start + length).floor(MINUTE));
                 let filled = self.filled(range.end);
                 let in_the_end = filled.is_some();
-                self.script.push(Event::hole(ticker, range.start, range.end, filled));
+                self.script.push(ScriptEvent::hole(ticker, range.start, range.end, filled));
                 self.holes.push(Missing { ticker: ticker.into(), range, noticeable: liquid, filled: in_the_end });
             }
             6 => {
@@ -254,7 +261,7 @@ impl Making {
                 let range = Interval::new(start.floor(MINUTE), start.floor(MINUTE) + self.dice.between(2, 55) * MINUTE);
                 let filled = self.filled(range.end);
                 let in_the_end = filled.is_some();
-                self.script.push(Event::hole(ticker, range.start, range.end, filled));
+                self.script.push(ScriptEvent::hole(ticker, range.start, range.end, filled));
                 self.holes.push(Missing { ticker: ticker.into(), range, noticeable: false, filled: in_the_end });
             }
             7 | 8 => {
@@ -264,14 +271,14 @@ impl Making {
                 let range = Interval::new(hours.start - before, hours.end + (last - date).num_days() * DAY + behind);
                 let filled = self.filled(range.end);
                 let in_the_end = filled.is_some();
-                self.script.push(Event::hole(ticker, date, last, filled));
+                self.script.push(ScriptEvent::hole(ticker, date, last, filled));
                 self.holes.push(Missing { ticker: ticker.into(), range, noticeable: liquid, filled: in_the_end });
             }
             _ => {
                 let start = (hours.start + self.dice.between(0, hours.len() / 2)).floor(MINUTE);
                 let range = Interval::new(start, start + self.dice.between(5, 120) * MINUTE);
                 let at = range.end + self.dice.between(HOUR, 10 * DAY);
-                self.script.push(Event::correction(ticker, range.start, range.end, at, Change::prices(1.01)));
+                self.script.push(ScriptEvent::correction(ticker, range.start, range.end, at, Change::prices(1.01)));
             }
         }
     }
@@ -280,12 +287,12 @@ impl Making {
     fn end_of_name(&mut self, name: &Name) {
         let (date, _) = self.session(name);
         let event = match self.dice.between(0, 5) {
-            0 => Event::delisted(name.ticker, date),
-            1 if !name.is_crypto() => Event::renamed(name.ticker, &format!("{}X", name.ticker), date),
-            2 => Event::listed(name.ticker, date),
-            3 => Event::reused(name.ticker, date),
+            0 => ScriptEvent::delisted(name.ticker, date),
+            1 if !name.is_crypto() => ScriptEvent::renamed(name.ticker, &format!("{}X", name.ticker), date),
+            2 => ScriptEvent::listed(name.ticker, date),
+            3 => ScriptEvent::reused(name.ticker, date),
             _ if name.is_crypto() => return,
-            _ => Event::Split {
+            _ => ScriptEvent::Split {
                 ticker: name.ticker.to_owned(),
                 date,
                 from: 1.0,

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use barkeep::pipeline::Summary;
-use barkeep::sim::{Event, SimConfig};
+use barkeep::sim::{ScriptEvent, SimConfig};
 use barkeep::store::{RequestFilter, RequestPurpose, RequestRow};
 
 use self::checks::{Oracle, Tally};
@@ -98,7 +98,7 @@ async fn replay(seed: u64) -> Result<Tally, String> {
 }
 
 /// Opens the vendor and an engine that asks one thing after the other.
-async fn open(history: &History, script: Vec<Event>) -> TestEngine {
+async fn open(history: &History, script: Vec<ScriptEvent>) -> TestEngine {
     let tickers = history.names.iter().map(|name| name.ticker.to_owned()).collect();
     let vendor = SimConfig { seed: history.seed, symbols: tickers, script: script.into(), ..SimConfig::default() };
     let mut engine = if history.seed.is_multiple_of(ON_DISK) {
