@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use barkeep_names::select::Target;
+pub use crate::SeriesKey;
 use barkeep_market::freshness::Delay;
 use barkeep_market::ts::DAY;
 use barkeep_market::{AssetClass, Family, IntervalSet, Symbol, Timeframe, Ts};
+use barkeep_names::select::Target;
 use barkeep_plan::FamilyState;
-pub use crate::SeriesKey;
 use barkeep_store::{Coverage, CoverageState, SeriesId, SeriesRow, Store, StoreError};
 
 /// A refused interval around now that is no longer than this (a day as whole bars) says that today's data come late; a

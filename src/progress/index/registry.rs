@@ -9,10 +9,10 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use crate::index::coverage::SeriesKey;
-use barkeep_names::select::Target;
 use barkeep_config::Settings;
 use barkeep_market::quality::Thresholds;
 use barkeep_market::{AssetClass, Family, Source, Symbol, Timeframe, split::Split};
+use barkeep_names::select::Target;
 use barkeep_store::{ExecutionRow, SeriesId, SeriesStatus, Store, StoreError, SymbolRow};
 
 /// What ingest needs to know of one family of one symbol.
