@@ -132,7 +132,7 @@ async fn no_fault_of_the_storage_reaches_the_bars(bench: Bench) {
         FaultKind::Hang,
     ];
     for kind in faults {
-        bench.sim.add_fault(FaultRule::new(kind).on("2024-03-06").times(1));
+        bench.sim.add_fault(FaultRule::new(kind).on("2024-03-06.csv").times(1));
     }
     configure(
         &bench,
@@ -154,8 +154,8 @@ async fn no_fault_of_the_storage_reaches_the_bars(bench: Bench) {
 on_both!(no_fault_of_the_storage_reaches_the_bars, vendor());
 
 async fn an_unusable_file_leaves_its_day_to_the_api(bench: Bench) {
-    bench.sim.add_fault(FaultRule::new(FaultKind::CutLine).on("2024-03-06"));
-    bench.sim.add_fault(FaultRule::new(FaultKind::Status404).on("2024-03-07"));
+    bench.sim.add_fault(FaultRule::new(FaultKind::CutLine).on("2024-03-06.csv"));
+    bench.sim.add_fault(FaultRule::new(FaultKind::Status404).on("2024-03-07.csv"));
     backfill(&bench, "1m", &SYMBOLS).await;
     let told = "SELECT COUNT(*) FROM vendor_requests WHERE error LIKE '%the last line of the file is not whole%'";
     assert!(bench.count(told).await > 0);
