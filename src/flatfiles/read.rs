@@ -1,6 +1,6 @@
 //! The bars of the wanted tickers, in pieces of bounded size.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::io::{Read, Seek as _, SeekFrom};
 use std::ops::ControlFlow;
 
@@ -32,7 +32,7 @@ pub fn read(
     stored: &Stored,
     checked: &Checked,
     date: NaiveDate,
-    wanted: &HashSet<String>,
+    wanted: &BTreeSet<String>,
     sink: impl FnMut(Vec<TickerBars>) -> ControlFlow<()>,
 ) -> Result<(), Fault> {
     let mut file = &stored.file;
@@ -45,7 +45,7 @@ pub(crate) fn read_lines(
     packed: impl Read,
     checked: &Checked,
     date: NaiveDate,
-    wanted: &HashSet<String>,
+    wanted: &BTreeSet<String>,
     mut sink: impl FnMut(Vec<TickerBars>) -> ControlFlow<()>,
 ) -> Result<(), Fault> {
     let changed = |e: csv::Error| Fault::malformed(format!("the file has changed since it was checked: {e}"));

@@ -4,7 +4,7 @@
 //! itself, gets a request of its own, and so does every symbol when the file is unusable. The file stays on the disk until
 //! all of its bars are committed, so that a run that was killed goes on with it.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ impl Fetcher {
         self.record(&attempt).await?;
         self.capabilities().needed += 1;
         let mut lacking = self.lacking(source, item).await?;
-        let wanted: HashSet<String> = lacking.keys().cloned().collect();
+        let wanted: BTreeSet<String> = lacking.keys().cloned().collect();
         let (pieces, mut arriving) = mpsc::channel::<Vec<TickerBars>>(1);
         let reading = tokio::task::spawn_blocking(move || {
             let sink = |piece| match pieces.blocking_send(piece) {
