@@ -36,11 +36,17 @@ pub fn is_believed(row: &Coverage, now: Ts) -> bool {
 
 impl CoverageIndex {
     /// Reads the coverage of every timeframe of every target. Series not registered yet have none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
     pub async fn read(store: &dyn Store, targets: &[Target], now: Ts) -> Result<Self, StoreError> {
         Self::of(store, targets, &store.series().await?, now).await
     }
 
     /// The same for a caller that has read the series.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
     pub async fn of(store: &dyn Store, targets: &[Target], series: &[SeriesRow], now: Ts) -> Result<Self, StoreError> {
         let wanted: HashSet<&Symbol> = targets.iter().map(|t| &t.row.symbol).collect();
         let of_targets = || series.iter().filter(|row| wanted.contains(&row.symbol));

@@ -57,6 +57,9 @@ impl SeriesRegistry {
     }
 
     /// Writes symbols, series, execution and pending statuses, the first time.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
     pub async fn register(&self) -> Result<&HashMap<SeriesKey, SeriesId>, StoreError> {
         self.ids
             .get_or_try_init(|| async {
@@ -80,6 +83,9 @@ impl SeriesRegistry {
     }
 
     /// The keys of one family, registering first when need be.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
     pub async fn series_ids(
         &self,
         symbol: &Symbol,
@@ -98,6 +104,9 @@ fn vanished(symbol: &Symbol) -> StoreError {
 }
 
 /// The keys of one family of a registered symbol.
+///
+/// # Errors
+/// When the database cannot be read.
 pub async fn series_ids(
     store: &dyn Store,
     row: &SymbolRow,

@@ -48,6 +48,9 @@ pub struct SeriesIndex {
 
 impl SeriesIndex {
     /// Three queries, however many series there are.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
     pub async fn read(store: &dyn Store, now: Ts) -> Result<Self, StoreError> {
         let symbols = store.symbols().await?;
         let series = store.series().await?;
