@@ -94,7 +94,7 @@ impl Fetcher {
             if permit.token.is_cancelled() {
                 break;
             }
-            let answers = self.answers_of(piece, date, &mut lacking).await?;
+            let answers = self.answers_of(piece, date, &mut lacking);
             // It tells of the time when it was asked for.
             let job = PageJob::fetched(answers, None, attempt.started_at);
             pending.push_back(self.ingest.send(job).await);
@@ -129,12 +129,11 @@ impl Fetcher {
         let mut known = source.ids.lock().await;
         let mut all = HashMap::with_capacity(item.symbols.len());
         for symbol in item.symbols.iter() {
-            let ids = match known.get(symbol) {
-                Some(ids) => Arc::clone(ids),
-                None => {
-                    let ids = self.registry.series_ids(symbol, Family::Minute, &self.engine.settings).await?;
-                    Arc::clone(known.entry(symbol.clone()).or_insert(Arc::new(ids)))
-                }
+            let ids = if let Some(ids) = known.get(symbol) {
+                Arc::clone(ids)
+            } else {
+                let ids = self.registry.series_ids(symbol, Family::Minute, &self.engine.settings).await?;
+                Arc::clone(known.entry(symbol.clone()).or_insert(Arc::new(ids)))
             };
             all.insert(ids.ticker.clone(), ids);
         }
@@ -142,12 +141,12 @@ impl Fetcher {
     }
 
     /// What a piece of a file says, ticker by ticker; these are no longer lacking.
-    async fn answers_of(
+    fn answers_of(
         &self,
         piece: Vec<TickerBars>,
         date: NaiveDate,
         lacking: &mut HashMap<String, Arc<SeriesIds>>,
-    ) -> Result<Vec<FamilyAnswer>, StoreError> {
+    ) -> Vec<FamilyAnswer> {
         let mut answers = Vec::with_capacity(piece.len());
         for TickerBars { ticker, bars } in piece {
             let Some((_, ids)) = lacking.remove_entry(&ticker) else { continue };
@@ -157,7 +156,7 @@ impl Fetcher {
             let horizon = self.horizon(ids.vendor, ids.class, Family::Minute);
             answers.push(FamilyAnswer { ids, answered, verdict: Verdict::Answered, bars, horizon });
         }
-        Ok(answers)
+        answers
     }
 
     fn refuse_files(&self, fault: &Fault) {
