@@ -116,7 +116,7 @@ fn fault(key: &str, error: &object_store::Error) -> Fault {
                 "the plan has no flat files, or not this one; subscribe to them, or set vendor.flat_files.enabled to false"
             };
             let said = code.map_or_else(String::new, |code| format!(" ({})", printable(code)));
-            (Class::NotEntitled, Some(403), format!("{to_do}{said}"))
+            (if known { Class::Auth } else { Class::NotEntitled }, Some(403), format!("{to_do}{said}"))
         }
         _ => match code {
             Some(code) => (Class::Transient, None, format!("the storage failed: {}", printable(code))),

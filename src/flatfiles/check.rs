@@ -91,12 +91,11 @@ pub(crate) fn check_lines(packed: impl Read, date: NaiveDate) -> Result<Checked,
             }
             of_ticker.clear();
         }
-        match columns.bar(&record, day) {
-            Some(bar) => of_ticker.push(bar),
-            None => {
-                bad += 1;
-                checked.left_out.insert(ticker.clone());
-            }
+        if let Some(bar) = columns.bar(&record, day) {
+            of_ticker.push(bar);
+        } else {
+            bad += 1;
+            checked.left_out.insert(ticker.clone());
         }
     }
     checked.left_out.extend(contradicts(&mut of_ticker).then_some(ticker));

@@ -42,11 +42,11 @@ pub(crate) async fn download(bucket: &Bucket, directory: &Path, key: &str) -> Re
         Some((size.parse::<u64>().ok()?, tag.to_owned()))
     });
     let begun = noted.filter(|(size, _)| had > 0 && had <= *size);
-    if let Some((size, tag)) = begun.clone().filter(|(size, _)| had == *size) {
-        if bucket.is_still(key, &tag).await? {
-            tracing::debug!(key, size, "the file is here from an earlier run");
-            return Ok(Stored { file, path, tag, received: 0 });
-        }
+    if let Some((size, tag)) = begun.clone().filter(|(size, _)| had == *size)
+        && bucket.is_still(key, &tag).await?
+    {
+        tracing::debug!(key, size, "the file is here from an earlier run");
+        return Ok(Stored { file, path, tag, received: 0 });
     }
     let mut from = begun.as_ref().map_or(0, |(size, _)| if had == *size { 0 } else { had });
     let tag = begun.as_ref().map(|(_, tag)| tag.as_str()).filter(|_| from > 0);

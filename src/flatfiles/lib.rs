@@ -12,7 +12,7 @@ mod download;
 mod read;
 mod rows;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use chrono::{Days, NaiveDate, NaiveTime};
@@ -56,6 +56,8 @@ pub struct FlatFiles {
     bucket: Bucket,
     directory: std::path::PathBuf,
     policy: RetryPolicy,
+    /// Why nothing more is asked: the keys are refused.
+    refused: OnceLock<Fault>,
 }
 
 impl FlatFiles {
@@ -67,7 +69,18 @@ impl FlatFiles {
         let files = &settings.flat_files;
         let Some(keys) = files.keys.as_ref().filter(|_| files.enabled) else { return Ok(None) };
         let bucket = Bucket::open(settings, keys).map_err(|why| Fault::new(Class::Permanent, why))?;
-        Ok(Some(Self { bucket, directory: files.directory.clone(), policy: RetryPolicy::from(settings) }))
+        Ok(Some(Self {
+            bucket,
+            directory: files.directory.clone(),
+            policy: RetryPolicy::from(settings),
+            refused: OnceLock::new(),
+        }))
+    }
+
+    /// Whether the keys were refused; nothing is asked any more then.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.refused.get().is_some()
     }
 
     /// Brings the file of a date, whole and checked, with the attempt that ended it. Failed attempts are written down in
@@ -75,7 +88,7 @@ impl FlatFiles {
     ///
     /// # Errors
     /// The fault of the last attempt, once trying again is of no use: [`Class::Permanent`] when there is no such file,
-    /// [`Class::NotEntitled`] when the keys or the plan are refused, [`Class::Cancelled`] when `cancel` ends it.
+    /// [`Class::NotEntitled`] when the keys are refused or the plan does not include it, [`Class::Cancelled`] when `cancel` ends it.
     pub async fn fetch(
         &self,
         date: NaiveDate,
@@ -83,10 +96,13 @@ impl FlatFiles {
         journal: &dyn Journal,
         cancel: &CancellationToken,
     ) -> Result<(Stored, Checked, Attempt), Fault> {
+        if let Some(fault) = self.refused.get() {
+            return Err(fault.clone());
+        }
         let key = key(date);
         let mut rng = fastrand::Rng::new();
         for number in 1.. {
-            journal.starting(Some(&key), number);
+            journal.starting(None, number);
             let (started_at, start) = (clock.now(), Instant::now());
             let outcome = tokio::select! {
                 biased;
@@ -118,6 +134,10 @@ impl FlatFiles {
                     journal.ended(&attempt);
                     return Ok((stored, checked, attempt));
                 }
+                // It is no word about the key of the API.
+                Err(fault) if fault.class == Class::Auth => {
+                    self.refused.get_or_init(|| Fault { class: Class::NotEntitled, ..fault }).clone()
+                }
                 Err(fault) => fault,
             };
             attempt.status = fault.status;
@@ -128,7 +148,7 @@ impl FlatFiles {
             let next = number.saturating_add(1);
             tracing::info!("{key}: {}; try {next} in {:.1} s", fault.message, wait.as_secs_f64());
             if !wait.is_zero() {
-                journal.waiting(Some(&key), &fault.message, wait, Some(next));
+                journal.waiting(None, &fault.message, wait, Some(next));
                 tokio::select! {
                     () = cancel.cancelled() => return Err(Fault::cancelled()),
                     () = tokio::time::sleep(wait) => {}

@@ -1,6 +1,6 @@
 //! The bars of the wanted tickers, in pieces of bounded size.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::io::{Read, Seek as _, SeekFrom};
 use std::ops::ControlFlow;
 
@@ -23,8 +23,8 @@ pub struct TickerBars {
     pub bars: Vec<Bar>,
 }
 
-/// Reads a checked file and hands on what it holds of the wanted tickers, piece by piece, each with the share of the file
-/// that is read. It ends early when `sink` has enough.
+/// Reads a checked file and hands on what it holds of the wanted tickers, piece by piece. It ends early when `sink` has
+/// enough.
 ///
 /// # Errors
 /// When the file is no longer what was checked.
@@ -32,8 +32,8 @@ pub fn read(
     stored: &Stored,
     checked: &Checked,
     date: NaiveDate,
-    wanted: &HashSet<String>,
-    sink: impl FnMut(Vec<TickerBars>, f64) -> ControlFlow<()>,
+    wanted: &BTreeSet<String>,
+    sink: impl FnMut(Vec<TickerBars>) -> ControlFlow<()>,
 ) -> Result<(), Fault> {
     let mut file = &stored.file;
     file.seek(SeekFrom::Start(0)).map_err(|e| Fault::malformed(format!("the file cannot be read again: {e}")))?;
@@ -45,25 +45,23 @@ pub(crate) fn read_lines(
     packed: impl Read,
     checked: &Checked,
     date: NaiveDate,
-    wanted: &HashSet<String>,
-    mut sink: impl FnMut(Vec<TickerBars>, f64) -> ControlFlow<()>,
+    wanted: &BTreeSet<String>,
+    mut sink: impl FnMut(Vec<TickerBars>) -> ControlFlow<()>,
 ) -> Result<(), Fault> {
     let changed = |e: csv::Error| Fault::malformed(format!("the file has changed since it was checked: {e}"));
     let mut reader = lines(packed);
     let columns = Columns::of(reader.byte_headers().map_err(changed)?)?;
     let day = day(date);
-    let (mut piece, mut held, mut rows) = (Vec::new(), 0, 0_u64);
+    let (mut piece, mut held) = (Vec::new(), 0);
     let mut one: Option<TickerBars> = None;
     let mut record = ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(changed)? {
-        rows += 1;
         let Some(name) = columns.ticker(&record) else { continue };
         if one.as_ref().is_none_or(|one| one.ticker != name) {
             held += close(one.take(), &mut piece);
             if held >= BATCH_ROWS {
                 held = 0;
-                let share = rows as f64 / checked.rows.max(1) as f64;
-                if sink(std::mem::take(&mut piece), share.min(1.0)).is_break() {
+                if sink(std::mem::take(&mut piece)).is_break() {
                     return Ok(());
                 }
             }
@@ -77,7 +75,7 @@ pub(crate) fn read_lines(
     close(one, &mut piece);
     if !piece.is_empty() {
         // Whether there is enough is of no interest at the end.
-        let _ = sink(piece, 1.0);
+        let _ = sink(piece);
     }
     Ok(())
 }

@@ -3,18 +3,15 @@
 //! The rows are those of the aggregates, without `vwap`. A file stays as it is once somebody asked for it, until it is
 //! replaced; it appears at 11:00 New York on the next day. Of a signature only the access key is looked at.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::sync::Arc;
 
 use axum::http::request::Parts;
 use axum::http::{HeaderName, Method, header};
 use chrono::{NaiveDate, NaiveTime};
-use flate2::{Compression, GzBuilder};
-use md5::{Digest as _, Md5};
 
 use crate::corrupt::{Delivery, Reply};
+use crate::data::flat::{FlatFile, packed, tag_of, unpacked};
 use crate::data::grid::Grid;
 use crate::data::hours::midnight;
 use crate::fault::{FaultRule, Struck};
@@ -28,21 +25,6 @@ pub(crate) const ROUTE: &str = "/flatfiles/{*key}";
 const KIND: &str = "application/gzip";
 const XML: &str = "application/xml";
 
-/// The files that were asked for, and how often each was replaced.
-#[derive(Debug, Default)]
-pub(crate) struct FlatFiles {
-    made: BTreeMap<NaiveDate, Arc<FlatFile>>,
-    replaced: BTreeMap<NaiveDate, u32>,
-}
-
-#[derive(Debug)]
-struct FlatFile {
-    body: Vec<u8>,
-    /// In quotes, as in the header.
-    tag: String,
-    rows: usize,
-}
-
 type Extra = Vec<(HeaderName, String)>;
 
 /// Answers, with further headers and the name of the fault that struck.
@@ -54,6 +36,10 @@ pub(crate) fn answer(shared: &Shared, parts: &Parts, now: Ts) -> (Reply, Extra, 
     };
     let Ok(file) = made(shared, date, now) else { return (broken("the bars cannot be read"), Vec::new(), None) };
     let Some(file) = file else { return (refused(NO_SUCH_KEY), Vec::new(), None) };
+    if parts.method == Method::HEAD {
+        let (reply, extra) = sent(shared, parts, date, &file, None);
+        return (reply, extra, None);
+    }
     let struck = Struck { path, page: 1, bars: true, more: false, whole_market: true, file: true, now };
     let rule = shared.faults.pick(&struck);
     let name = rule.as_ref().map(|rule| rule.kind.name());
@@ -208,25 +194,4 @@ fn made(shared: &Shared, date: NaiveDate, now: Ts) -> Result<Option<Arc<FlatFile
     let file = Arc::new(FlatFile { tag: tag_of(&body), body, rows });
     lock(&shared.files).made.insert(date, Arc::clone(&file));
     Ok(Some(file))
-}
-
-/// Writing to memory cannot fail.
-fn packed(text: &[u8], version: u32) -> Vec<u8> {
-    let mut gzip = GzBuilder::new().comment(version.to_string()).write(Vec::new(), Compression::fast());
-    let _ = gzip.write_all(text);
-    gzip.finish().unwrap_or_default()
-}
-
-fn unpacked(body: &[u8]) -> Vec<u8> {
-    let mut text = Vec::new();
-    let _ = std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(body), &mut text);
-    text
-}
-
-fn tag_of(body: &[u8]) -> String {
-    let mut tag = "\"".to_owned();
-    for byte in Md5::digest(body) {
-        let _ = write!(tag, "{byte:02x}");
-    }
-    tag + "\""
 }

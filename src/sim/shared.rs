@@ -8,12 +8,12 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ConfigChange, Live, SimConfig};
+use crate::data::flat::FlatFiles;
 use crate::data::hours::Hours;
 use crate::data::memo::Memo;
 use crate::data::payments::Payments;
 use crate::data::source::Bars;
 use crate::fault::FaultBook;
-use crate::flat_files::FlatFiles;
 use crate::http::answer::Refusal;
 use crate::http::limit::{Limiter, PublicLimit};
 use crate::http::log::RequestLog;

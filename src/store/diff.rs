@@ -49,23 +49,22 @@ pub(super) fn diff<'w>(stored: &[StoredBar], write: &'w SeriesWrite, reason: &'s
                     d.replace.push(kept);
                 }
             }
-            Some(old) => match old.bar.filled(&new.bar) {
-                // A value that was left out is no other value.
-                Some(bar) => {
+            // A value that was left out is no other value.
+            Some(old) => {
+                if let Some(bar) = old.bar.filled(&new.bar) {
                     d.outcome.unchanged += 1;
                     let provisional = old.provisional && new.provisional;
                     let kept = StoredBar { bar, provisional, fetched_at: old.fetched_at, ..new.clone() };
                     if kept != *old {
                         d.replace.push(kept);
                     }
-                }
-                None => {
+                } else {
                     d.outcome.revised += 1;
                     d.outcome.changed += u64::from(!old.provisional);
                     d.superseded.push((old.clone(), reason));
                     d.replace.push(new.clone());
                 }
-            },
+            }
         }
     }
     if let Some(range) = write.replaces {

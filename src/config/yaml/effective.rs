@@ -27,6 +27,7 @@ impl Effective {
         };
         show("database.url", values.database.to_string());
         show("log.dir", values.log.dir.display().to_string());
+        show("vendor.flat_files.directory", values.vendor.flat_files.directory.display().to_string());
         if let Some(path) = &sources.policy {
             show("policy_file", path.display().to_string());
         }

@@ -4,11 +4,11 @@
 //! itself, gets a request of its own, and so does every symbol when the file is unusable. The file stays on the disk until
 //! all of its bars are committed, so that a run that was killed goes on with it.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use tokio::sync::mpsc;
 
 use super::{Fetcher, ItemError, VendorCapabilities};
@@ -21,6 +21,9 @@ use barkeep_market::{Family, Interval, Symbol, Timeframe, Ts};
 use barkeep_plan::Item;
 use barkeep_store::StoreError;
 use barkeep_vendor::{Class, Fault};
+
+/// A refused file that is younger means that the plan has none.
+const LONGEST_EXCUSE: TimeDelta = TimeDelta::days(30);
 
 /// Pieces of a file that may wait for their commit before the next is read.
 const UNCOMMITTED: usize = 2;
@@ -61,6 +64,9 @@ impl Fetcher {
         let Some(source) = &self.flat_files else {
             return Err(Fault::new(Class::Permanent, "flat files need keys; see vendor.flat_files").into());
         };
+        if self.capabilities().files_refused {
+            return Ok(());
+        }
         let (files, clock, journal) = (&source.files, &*self.engine.clock, self.dispatcher.journal());
         let answer = self.request(item, |token| async move { files.fetch(date, clock, journal, &token).await });
         let ((stored, checked, attempt), permit) = match answer.await {
@@ -69,13 +75,14 @@ impl Fetcher {
         };
         let left_out = checked.left_out.len();
         tracing::info!(%date, rows = checked.rows, tickers = checked.tickers, left_out, "a flat file is here");
+        self.report_page(number, 1.0, false);
         self.record(&attempt).await?;
         self.capabilities().needed += 1;
         let mut lacking = self.lacking(source, item).await?;
-        let wanted: HashSet<String> = lacking.keys().cloned().collect();
-        let (pieces, mut arriving) = mpsc::channel::<(Vec<TickerBars>, f64)>(1);
+        let wanted: BTreeSet<String> = lacking.keys().cloned().collect();
+        let (pieces, mut arriving) = mpsc::channel::<Vec<TickerBars>>(1);
         let reading = tokio::task::spawn_blocking(move || {
-            let sink = |piece, share| match pieces.blocking_send((piece, share)) {
+            let sink = |piece| match pieces.blocking_send(piece) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),
             };
@@ -83,11 +90,11 @@ impl Fetcher {
             (stored, outcome)
         });
         let mut pending: VecDeque<PendingCommit> = VecDeque::new();
-        while let Some((piece, share)) = arriving.recv().await {
+        while let Some(piece) = arriving.recv().await {
             if permit.token.is_cancelled() {
                 break;
             }
-            let answers = self.answers_of(piece, date, &mut lacking).await?;
+            let answers = self.answers_of(piece, date, &mut lacking);
             // It tells of the time when it was asked for.
             let job = PageJob::fetched(answers, None, attempt.started_at);
             pending.push_back(self.ingest.send(job).await);
@@ -96,7 +103,6 @@ impl Fetcher {
             {
                 first.wait().await?;
             }
-            self.report_page(number, share, share < 1.0);
         }
         drop(arriving);
         for commit in pending {
@@ -123,12 +129,11 @@ impl Fetcher {
         let mut known = source.ids.lock().await;
         let mut all = HashMap::with_capacity(item.symbols.len());
         for symbol in item.symbols.iter() {
-            let ids = match known.get(symbol) {
-                Some(ids) => Arc::clone(ids),
-                None => {
-                    let ids = self.registry.series_ids(symbol, Family::Minute, &self.engine.settings).await?;
-                    Arc::clone(known.entry(symbol.clone()).or_insert(Arc::new(ids)))
-                }
+            let ids = if let Some(ids) = known.get(symbol) {
+                Arc::clone(ids)
+            } else {
+                let ids = self.registry.series_ids(symbol, Family::Minute, &self.engine.settings).await?;
+                Arc::clone(known.entry(symbol.clone()).or_insert(Arc::new(ids)))
             };
             all.insert(ids.ticker.clone(), ids);
         }
@@ -136,12 +141,12 @@ impl Fetcher {
     }
 
     /// What a piece of a file says, ticker by ticker; these are no longer lacking.
-    async fn answers_of(
+    fn answers_of(
         &self,
         piece: Vec<TickerBars>,
         date: NaiveDate,
         lacking: &mut HashMap<String, Arc<SeriesIds>>,
-    ) -> Result<Vec<FamilyAnswer>, StoreError> {
+    ) -> Vec<FamilyAnswer> {
         let mut answers = Vec::with_capacity(piece.len());
         for TickerBars { ticker, bars } in piece {
             let Some((_, ids)) = lacking.remove_entry(&ticker) else { continue };
@@ -151,15 +156,24 @@ impl Fetcher {
             let horizon = self.horizon(ids.vendor, ids.class, Family::Minute);
             answers.push(FamilyAnswer { ids, answered, verdict: Verdict::Answered, bars, horizon });
         }
-        Ok(answers)
+        answers
+    }
+
+    fn refuse_files(&self, fault: &Fault) {
+        let mut told = true;
+        self.learn(|capabilities| told = std::mem::replace(&mut capabilities.files_refused, true));
+        if !told {
+            tracing::warn!("{fault}; bars are requested symbol by symbol");
+        }
     }
 
     /// A date without a usable file, or a plan without files: its bars are requested symbol by symbol.
     fn no_file(&self, date: NaiveDate, fault: Fault) -> Result<(), ItemError> {
+        // An old file may only be older than what the plan includes.
+        let recent = newest(self.now).is_none_or(|newest| newest - date < LONGEST_EXCUSE);
         match fault.class {
-            Class::NotEntitled | Class::Auth => {
-                tracing::warn!("{fault}; bars are requested symbol by symbol");
-                self.learn(|capabilities| capabilities.files_refused = true);
+            Class::NotEntitled if recent || self.flat_files.as_ref().is_some_and(|s| s.files.is_refused()) => {
+                self.refuse_files(&fault);
             }
             Class::Cancelled | Class::Journal => return Err(fault.into()),
             _ => {

@@ -183,12 +183,12 @@ impl Points {
             for (k, (lacking, place, row, last)) in walkers.into_iter().enumerate() {
                 let Some(group) = groups.get(place) else { continue };
                 let (mut last, mut next) = (last, after(group, date));
-                if k < room {
-                    if let Some(point) = group.next(last, date) {
-                        points.of_rows.entry(row).or_default().push((point, date));
-                        last = Some(point);
-                        next = next.max(group.reachable(point + group.page));
-                    }
+                if k < room
+                    && let Some(point) = group.next(last, date)
+                {
+                    points.of_rows.entry(row).or_default().push((point, date));
+                    last = Some(point);
+                    next = next.max(group.reachable(point + group.page));
                 }
                 if let Some(piece) = group.pieces.get(next) {
                     waiting.entry(piece.date).or_default().push((lacking, place, row, last));

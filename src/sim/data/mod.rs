@@ -1,6 +1,7 @@
 //! Bars: generated from a seed, or recorded ones.
 
 pub(crate) mod aggregate;
+pub(crate) mod flat;
 pub(crate) mod generate;
 pub(crate) mod grid;
 pub(crate) mod hours;

@@ -3,6 +3,7 @@
 mod bars;
 mod endpoints;
 mod faults;
+mod flat_files;
 mod names;
 mod refusals;
 mod script;
