@@ -100,7 +100,7 @@ fn lost(sessions: &[(NaiveDate, Interval)], traded: &BTreeSet<NaiveDate>, covera
 
 /// The command that mends it.
 #[must_use]
-pub fn mend(finding: &Finding) -> String {
+pub fn mend(finding: &CheckFinding) -> String {
     let fetch = |more: &str| {
         let (Some(symbol), Some(timeframe)) = (&finding.symbol, finding.timeframe) else {
             return "barkeep backfill --all".to_owned();

@@ -4,7 +4,7 @@ use strum::VariantArray;
 
 use crate::conn::Conn;
 use crate::field::Fields;
-use crate::load::{Sink, Table, load};
+use crate::load::{LoadTable, Sink, load};
 use barkeep_market::Ts;
 use barkeep_market::features::Features;
 use barkeep_records::{FeatureRow, FeatureWrite, Result, SeriesId, StoreError};
@@ -20,12 +20,12 @@ macro_rules! feature_columns {
 pub use crate::feature_columns as columns;
 
 /// Rows known not to be there.
-const KEYED_BY_ONE: Table = Table {
+const KEYED_BY_ONE: LoadTable = LoadTable {
     into: concat!("feature_values (id, ", feature_columns!(), ", labels, computed_at)"),
     columns: 18,
     conflict: "",
 };
-const KEYED_BY_TWO: Table = Table {
+const KEYED_BY_TWO: LoadTable = LoadTable {
     into: concat!("feature_values (series_id, ts, ", feature_columns!(), ", labels, computed_at)"),
     columns: 19,
     conflict: "",

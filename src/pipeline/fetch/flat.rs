@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{Fetcher, ItemError, VendorCapabilities};
 use crate::index::registry::SeriesIds;
-use crate::ingest::{FamilyAnswer, PageJob, PendingCommit, Verdict};
+use crate::ingest::{AnswerVerdict, FamilyAnswer, PageJob, PendingCommit};
 use barkeep_config::VendorSettings;
 use barkeep_flatfiles::{FlatFiles, TickerBars, newest, read};
 use barkeep_market::resample::resample;
@@ -154,7 +154,7 @@ impl Fetcher {
             let answered: Interval = ids.base.snap_out(ids.class, day);
             let bars = if ids.base == Timeframe::M1 { bars } else { resample(&bars, ids.base, ids.class) };
             let horizon = self.horizon(ids.vendor, ids.class, Family::Minute);
-            answers.push(FamilyAnswer { ids, answered, verdict: Verdict::Answered, bars, horizon });
+            answers.push(FamilyAnswer { ids, answered, verdict: AnswerVerdict::Answered, bars, horizon });
         }
         answers
     }

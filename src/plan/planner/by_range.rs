@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::files::{self, beside};
-use super::{Asked, Market, item, ranges_of};
+use super::{Asked, PlanInputs, item, ranges_of};
 use crate::capacity::Capacity;
 use crate::gaps::{Found, Need};
 use crate::request::Item;
@@ -32,7 +32,7 @@ type Ranges = HashMap<(*const Found, Capacity), Vec<Asked>>;
 pub(super) fn items<E>(
     cal: &Calendar,
     needs: &[Need],
-    market: &Market,
+    market: &PlanInputs,
     check: impl Fn() -> Result<(), E>,
 ) -> Result<ByRange, E> {
     let by_range = |need: &Need| need.state.base != Timeframe::D1 || !need.state.vendor.has_market_days();

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::{Market, is_newest};
+use super::{PlanInputs, is_newest};
 use crate::capacity::Capacity;
 use crate::flow::cheapest_cover;
 use crate::gaps::{Found, Need};
@@ -67,7 +67,7 @@ pub(super) struct Chosen {
 pub(super) fn chosen<E>(
     cal: &Calendar,
     needs: &[Need],
-    market: &Market,
+    market: &PlanInputs,
     check: impl Fn() -> Result<(), E>,
 ) -> Result<Chosen, E> {
     let Some(files) = &market.flat_files else { return Ok(Chosen::default()) };

@@ -16,14 +16,14 @@ fn date(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-fn market(cost: u64) -> Market {
+fn market(cost: u64) -> PlanInputs {
     let files =
         FlatFiles { newest: date("2024-03-13"), cost, without: BTreeSet::new(), without_dates: BTreeSet::new() };
-    Market { flat_files: Some(files), ..Market::default() }
+    PlanInputs { flat_files: Some(files), ..PlanInputs::default() }
 }
 
 /// A plan for symbols that lack all minutes between two dates.
-fn plan(symbols: usize, from: &str, before: &str, market: &Market) -> Plan {
+fn plan(symbols: usize, from: &str, before: &str, market: &PlanInputs) -> Plan {
     let cal = Calendar::new();
     let class = AssetClass::Stock;
     let midnight = |text| class.midnight(date(text));
@@ -68,7 +68,7 @@ fn a_file_is_used_only_where_it_replaces_more_than_it_counts_for() {
     assert_eq!((more.files, more.requests, more.lower_bound, more.optimal), (1, 1, 1, true));
     assert_eq!((more.file_cost, more.without_files), (20, Some(21)));
     // Without keys nothing changes.
-    assert_eq!(plan(21, "2024-03-13", "2024-03-14", &Market::default()).requests, 21);
+    assert_eq!(plan(21, "2024-03-13", "2024-03-14", &PlanInputs::default()).requests, 21);
 }
 
 #[test]
