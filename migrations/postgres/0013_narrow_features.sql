@@ -20,7 +20,7 @@ CREATE TABLE feature_values (
     ema_50 DOUBLE PRECISION,
     bb_upper DOUBLE PRECISION,
     bb_lower DOUBLE PRECISION,
-    labels SMALLINT NOT NULL,
+    labels SMALLINT NOT NULL DEFAULT 0,
     computed_at TIMESTAMPTZ NOT NULL,
     PRIMARY KEY (series_id, ts)
 );

@@ -54,6 +54,44 @@ SELECT s.id AS series_id, CAST((f.id % 549755813888 - 62135596800) * 1000 AS INT
        f.computed_at
 FROM series AS s CROSS JOIN feature_values AS f ON f.id >= s.id * 549755813888 AND f.id < (s.id + 1) * 549755813888;
 
+-- Rows can be changed by hand as in a table. What is made of other columns (`macd_hist`, `bb_middle`) follows those.
+CREATE TRIGGER features_insert INSTEAD OF INSERT ON features
+BEGIN
+    INSERT INTO feature_values (id, log_return, volatility_20, volatility_50, atr, rolling_volume_20, volume_ratio, rsi_14,
+        macd, macd_signal, sma_20, sma_50, ema_20, ema_50, bb_upper, bb_lower, labels, computed_at)
+    VALUES (NEW.series_id * 549755813888 + NEW.ts / 1000 + 62135596800, NEW.log_return, NEW.volatility_20, NEW.volatility_50,
+        NEW.atr, NEW.rolling_volume_20, NEW.volume_ratio, NEW.rsi_14, NEW.macd, NEW.macd_signal, NEW.sma_20, NEW.sma_50,
+        NEW.ema_20, NEW.ema_50, NEW.bb_upper, NEW.bb_lower,
+        CASE NEW.structure_label WHEN 'bullish' THEN 1 WHEN 'bearish' THEN 2 WHEN 'range' THEN 3 ELSE 0 END
+        + CASE NEW.trend_direction WHEN 'up' THEN 4 WHEN 'down' THEN 8 WHEN 'neutral' THEN 12 ELSE 0 END
+        + CASE NEW.volatility_regime WHEN 'low' THEN 16 WHEN 'medium' THEN 32 WHEN 'high' THEN 48 ELSE 0 END
+        + CASE NEW.trend_regime WHEN 'uptrend' THEN 64 WHEN 'downtrend' THEN 128 WHEN 'ranging' THEN 192 ELSE 0 END
+        + CASE NEW.compression_regime WHEN 'compressed' THEN 256 WHEN 'expanded' THEN 512 ELSE 0 END,
+        NEW.computed_at);
+END;
+
+CREATE TRIGGER features_update INSTEAD OF UPDATE ON features
+BEGIN
+    UPDATE feature_values
+    SET id = NEW.series_id * 549755813888 + NEW.ts / 1000 + 62135596800,
+        log_return = NEW.log_return, volatility_20 = NEW.volatility_20, volatility_50 = NEW.volatility_50, atr = NEW.atr,
+        rolling_volume_20 = NEW.rolling_volume_20, volume_ratio = NEW.volume_ratio, rsi_14 = NEW.rsi_14, macd = NEW.macd,
+        macd_signal = NEW.macd_signal, sma_20 = NEW.sma_20, sma_50 = NEW.sma_50, ema_20 = NEW.ema_20, ema_50 = NEW.ema_50,
+        bb_upper = NEW.bb_upper, bb_lower = NEW.bb_lower,
+        labels = CASE NEW.structure_label WHEN 'bullish' THEN 1 WHEN 'bearish' THEN 2 WHEN 'range' THEN 3 ELSE 0 END
+        + CASE NEW.trend_direction WHEN 'up' THEN 4 WHEN 'down' THEN 8 WHEN 'neutral' THEN 12 ELSE 0 END
+        + CASE NEW.volatility_regime WHEN 'low' THEN 16 WHEN 'medium' THEN 32 WHEN 'high' THEN 48 ELSE 0 END
+        + CASE NEW.trend_regime WHEN 'uptrend' THEN 64 WHEN 'downtrend' THEN 128 WHEN 'ranging' THEN 192 ELSE 0 END
+        + CASE NEW.compression_regime WHEN 'compressed' THEN 256 WHEN 'expanded' THEN 512 ELSE 0 END,
+        computed_at = NEW.computed_at
+    WHERE id = OLD.series_id * 549755813888 + OLD.ts / 1000 + 62135596800;
+END;
+
+CREATE TRIGGER features_delete INSTEAD OF DELETE ON features
+BEGIN
+    DELETE FROM feature_values WHERE id = OLD.series_id * 549755813888 + OLD.ts / 1000 + 62135596800;
+END;
+
 -- For people with SQL, pandas, polars or DuckDB. `time` is in milliseconds.
 CREATE VIEW market_data AS
 SELECT s.symbol, s.timeframe, b.ts AS time, b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trades, b.quality_score,

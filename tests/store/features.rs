@@ -125,6 +125,31 @@ pub async fn rows_that_do_not_fit_together_are_refused(db: &Db) {
     assert_eq!(store.feature_count(id).await.unwrap(), 0);
 }
 
+/// `features` is a view, yet rows of it can be corrected and deleted as those of a table, in SQLite put back as well.
+pub async fn rows_are_changed_by_hand_as_in_a_table(db: &Db) {
+    let store = &db.store;
+    let [id, other] = series(store, &["AAPL", "MSFT"]).await[..] else { panic!("two series") };
+    let rows = rows(&bars(300));
+    for id in [id, other] {
+        put(store, write(id, 0, &rows, T0)).await;
+    }
+    let mut raw = db.raw().await;
+    raw.run("CREATE TABLE kept AS SELECT * FROM features").await.unwrap();
+    assert_eq!(raw.run(&format!("UPDATE features SET rsi_14 = 7 WHERE series_id = {id}")).await.unwrap(), 300);
+    let read = store.features(id, (..).into(), None).await.unwrap();
+    assert!(read.iter().zip(&rows).all(|(read, row)| {
+        let changed = Features { rsi_14: Some(7.0), ..row.features.clone() };
+        *read == FeatureRow { ts: row.ts, features: changed }
+    }));
+    assert_eq!(raw.run(&format!("DELETE FROM features WHERE series_id = {id}")).await.unwrap(), 300);
+    assert_eq!(store.feature_count(id).await.unwrap(), 0);
+    assert_eq!(store.features(other, (..).into(), None).await.unwrap(), rows);
+    if db.dialect() == Some(Dialect::Sqlite) {
+        raw.run(&format!("INSERT INTO features SELECT * FROM kept WHERE series_id = {id}")).await.unwrap();
+        assert_eq!(store.features(id, (..).into(), None).await.unwrap(), rows);
+    }
+}
+
 /// As they were before features were kept narrower: 25 columns in a table of this name.
 pub async fn features_of_an_older_database_are_kept(db: &Db) {
     let ids = series(&db.store, &["AAPL", "MSFT"]).await;

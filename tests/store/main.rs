@@ -160,6 +160,7 @@ cases! {
         schema::reading_only_changes_nothing
         schema::a_step_that_was_left_out_is_taken_later
         schema::a_newer_schema_is_refused
+        features::rows_are_changed_by_hand_as_in_a_table
         features::features_of_an_older_database_are_kept
         records::totals_look_at_no_request
         upkeep::old_rows_go_and_totals_stay

@@ -200,7 +200,7 @@ async fn a_series_that_cannot_be_written_is_skipped_and_tried_again(bench: Bench
     let (make, mend) = match &bench.database {
         Database::Sqlite(_) => (
             vec![format!(
-                "CREATE TRIGGER broken BEFORE INSERT ON features WHEN NEW.series_id = {id}
+                "CREATE TRIGGER broken BEFORE INSERT ON feature_values WHEN NEW.id / 549755813888 = {id}
                  BEGIN SELECT RAISE(ABORT, 'this series is cursed'); END"
             )],
             vec!["DROP TRIGGER broken".to_owned()],
@@ -211,9 +211,9 @@ async fn a_series_that_cannot_be_written_is_skipped_and_tried_again(bench: Bench
                     "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                      IF NEW.series_id = {id} THEN RAISE EXCEPTION 'this series is cursed'; END IF; RETURN NEW; END $$"
                 ),
-                "CREATE TRIGGER broken BEFORE INSERT ON features FOR EACH ROW EXECUTE FUNCTION broken()".to_owned(),
+                "CREATE TRIGGER broken BEFORE INSERT ON feature_values FOR EACH ROW EXECUTE FUNCTION broken()".to_owned(),
             ],
-            vec!["DROP TRIGGER broken ON features".to_owned()],
+            vec!["DROP TRIGGER broken ON feature_values".to_owned()],
         ),
     };
     execute(&bench.database, &make).await;
