@@ -71,18 +71,32 @@ pub async fn commits_count_what_they_do(db: &Db) {
     let mut bare = late(2, 3.0);
     bare.bar.vwap = None;
     let second = commit(db, write(id, vec![late(0, 1.0), late(1, 2.5), bare.clone(), late(3, 4.0)])).await;
-    assert_eq!(second, WriteOutcome { inserted: 1, revised: 2, changed: 2, unchanged: 1, ..WriteOutcome::default() });
-    // The unchanged bar is as it was, time of fetch included.
-    assert_eq!(all_bars(db, id).await, [bar(0, 1.0), late(1, 2.5), bare.clone(), late(3, 4.0)]);
+    assert_eq!(second, WriteOutcome { inserted: 1, revised: 1, changed: 1, unchanged: 2, ..WriteOutcome::default() });
+    // An unchanged bar is as it was, time of fetch included, and a vwap that is left out does not take the stored one away.
+    let stored = [bar(0, 1.0), late(1, 2.5), bar(2, 3.0), late(3, 4.0)];
+    assert_eq!(all_bars(db, id).await, stored);
 
     // The same page once more, as after a lost answer: nothing changes.
     let again = commit(db, write(id, vec![late(0, 1.0), late(1, 2.5), bare, late(3, 4.0)])).await;
     assert_eq!(again, WriteOutcome { unchanged: 4, ..WriteOutcome::default() });
+    assert_eq!(all_bars(db, id).await, stored);
 
-    let old = |close| Superseded { close, vwap: Some(10.1), reason: "changed".into() };
-    assert_eq!(db.revisions().await, [old(2.0), old(3.0)]);
+    assert_eq!(db.revisions().await, [Superseded { close: 2.0, vwap: Some(10.1), reason: "changed".into() }]);
     let row = &db.store.series().await.unwrap()[0];
     assert_eq!((row.bar_count, row.last_ts), (4, Some(minute(3))));
+}
+
+/// As flat files have them.
+pub async fn a_vwap_that_was_left_out_is_filled_in(db: &Db) {
+    let id = one_series(db).await;
+    let mut bare = bar(0, 1.0);
+    bare.bar.vwap = None;
+    commit(db, write(id, vec![bare.clone()])).await;
+    assert_eq!(all_bars(db, id).await, [bare]);
+    let outcome = commit(db, write(id, vec![bar(0, 1.0)])).await;
+    assert_eq!(outcome, WriteOutcome { unchanged: 1, ..WriteOutcome::default() });
+    assert_eq!(all_bars(db, id).await, [bar(0, 1.0)]);
+    assert_eq!(db.count("bar_revisions").await, 0);
 }
 
 pub async fn marks_are_lifted_and_never_put_back(db: &Db) {

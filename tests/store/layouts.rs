@@ -30,8 +30,8 @@ async fn filled(cluster: &'static Cluster) -> Db {
     let mut two = write(other, (0..50).map(|n| bar(n, 7.5)).collect());
     two.coverage = vec![covered(0, 50, CoverageState::Present, 1, None)];
     commit(&db, two).await;
-    let features = "INSERT INTO features (series_id, ts, rsi_14, structure_label, computed_at)
-                    SELECT series_id, ts, 55.5, 'range', fetched_at FROM bars";
+    let features = "INSERT INTO feature_values (series_id, ts, rsi_14, labels, computed_at)
+                    SELECT series_id, ts, 55.5, 3, fetched_at FROM bars";
     assert_eq!(db.raw().await.run(features).await.unwrap(), 450);
     db.store.close().await;
     db
@@ -143,7 +143,7 @@ async fn compressed_chunks_take_revisions_and_go_back() {
     let db = with_timescale().await;
     to(&db, TIMESCALE).await.unwrap();
     let mut raw = db.raw().await;
-    for table in ["bars", "features"] {
+    for table in ["bars", "feature_values"] {
         // The policy may just have done it.
         let _ = raw.run(&format!("SELECT compress_chunk(c) FROM show_chunks('{table}') AS c")).await;
     }
@@ -270,7 +270,7 @@ fn cut(url: &str) {
 async fn a_conversion_that_is_cut_off_leaves_everything_as_it_was() {
     let db = filled(shared()).await;
     let before = seen(&db).await;
-    for word in ["counting and summing all", "copying features", "making the key of bars", "counting and summing again"]
+    for word in ["counting and summing all", "copying feature_values", "making the key of bars", "counting and summing again"]
     {
         let mut upkeep = upkeep(&db).await;
         let told = |line: &str| {
@@ -297,7 +297,7 @@ async fn a_year_is_dropped_and_counted_anew() {
     to(&db, YEARS).await.unwrap();
     let mut raw = db.raw().await;
     let covered = raw.int("SELECT COUNT(*) FROM coverage").await;
-    raw.run("DROP TABLE bars_2023, features_2023").await.unwrap();
+    raw.run("DROP TABLE bars_2023, feature_values_2023").await.unwrap();
     let mut upkeep = upkeep(&db).await;
     assert_eq!(upkeep.findings(|_| {}).await.unwrap().len(), 2, "both series are counted wrong");
     upkeep.repair().await.unwrap();
@@ -316,10 +316,10 @@ async fn the_years_to_come_have_partitions() {
     let db = filled(shared()).await;
     to(&db, YEARS).await.unwrap();
     let mut raw = db.raw().await;
-    let years = "SELECT COUNT(*) FROM pg_inherits WHERE inhparent IN ('bars'::regclass, 'features'::regclass)";
+    let years = "SELECT COUNT(*) FROM pg_inherits WHERE inhparent IN ('bars'::regclass, 'feature_values'::regclass)";
     let all = raw.int(years).await;
     let next = chrono::Datelike::year(&chrono::Utc::now()) + 1;
-    raw.run(&format!("DROP TABLE bars_{next}, features_{next}, bars_{}", next + 1)).await.unwrap();
+    raw.run(&format!("DROP TABLE bars_{next}, feature_values_{next}, bars_{}", next + 1)).await.unwrap();
     assert_eq!(raw.int(years).await, all - 3);
     // Reading makes nothing.
     open(db.url(), true).await.unwrap().close().await;

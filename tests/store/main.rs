@@ -80,6 +80,7 @@ cases! {
         bars::any_number_of_bars_is_written
         bars::features_read_less_of_a_bar
         bars::commits_count_what_they_do
+        bars::a_vwap_that_was_left_out_is_filled_in
         bars::marks_are_lifted_and_never_put_back
         bars::vanished_provisional_bars_are_moved_away
         bars::scores_change_without_a_revision

@@ -295,7 +295,7 @@ const MORE_YEARS: &str = "DO $$
 DECLARE large regclass; name text; year int := extract(year FROM now() AT TIME ZONE 'UTC');
 BEGIN
     FOR large, name IN SELECT c.oid, c.relname FROM pg_class AS c JOIN pg_partitioned_table AS p ON p.partrelid = c.oid
-        WHERE c.oid IN ('bars'::regclass, 'features'::regclass) AND p.partstrat = 'r'
+        WHERE c.oid IN ('bars'::regclass, 'feature_values'::regclass) AND p.partstrat = 'r'
     LOOP
         FOR y IN year .. year + 5 LOOP
             CONTINUE WHEN to_regclass(format('%I', name || '_' || y)) IS NOT NULL;
