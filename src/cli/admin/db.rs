@@ -100,10 +100,6 @@ async fn info(session: &Session) -> Result<(), CliError> {
     }
 }
 
-fn size(n: u64) -> String {
-    bytes(i64::try_from(n).unwrap_or(i64::MAX))
-}
-
 async fn backup(session: &Session, file: &std::path::Path) -> Result<(), CliError> {
     let mut upkeep = open_upkeep(session, false).await?;
     let shown = barkeep_base::text::printable(&file.display().to_string());
@@ -131,7 +127,7 @@ async fn backup(session: &Session, file: &std::path::Path) -> Result<(), CliErro
     if session.json {
         return print_json(&json!({ "dialect": "sqlite", "written": true, "file": shown, "bytes": written }));
     }
-    print(&format!("wrote {shown} ({})\n", size(written)))
+    print(&format!("wrote {shown} ({})\n", bytes(written)))
 }
 
 async fn prune(session: &Session) -> Result<(), CliError> {
@@ -175,7 +171,7 @@ async fn vacuum(session: &Session) -> Result<(), CliError> {
     if session.json {
         return print_json(&json!({ "bytes_before": before, "bytes_after": after }));
     }
-    print(&format!("{} before, {} now\n", size(before), size(after)))
+    print(&format!("{} before, {} now\n", bytes(before), bytes(after)))
 }
 
 /// Opens the database to look after it: it must exist.

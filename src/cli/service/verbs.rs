@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::admin::symbols::SymbolOptions;
-use crate::args::{TimeBound, check_range, sorted};
+use crate::args::{TimeBound, check_range};
 use crate::dates;
 use crate::exit::{CliError, SCHEMA, SOME_FAILED};
 use crate::globals::{Globals, block_on};
@@ -15,6 +15,7 @@ use crate::render;
 use crate::service::connect::{ServiceArgs, connect};
 use barkeep_api::client::Remote;
 use barkeep_base::ids::IdText;
+use barkeep_market::timeframe::sorted;
 use barkeep_market::{Criticality, Symbol, Timeframe};
 use barkeep_pipeline::select::Selection;
 use barkeep_plan::Plan;

@@ -120,14 +120,10 @@ pub async fn check(store: &dyn Store, calendar: &Calendar, of: &Checked<'_>, now
         let at = fetched.iter().find(|(symbol, _)| symbol == of.symbol).map_or(now, |(_, at)| *at);
         store.put_splits(&[(of.symbol.clone(), after.clone())], at).await?;
     }
-    let changed = applied(&before) != applied(&after);
+    let changed = SplitRow::applied(&before) != SplitRow::applied(&after);
     let dates = after.iter().map(|row| row.split.date).filter(|date| judged(*date));
     score_around(store, of, dates.collect()).await?;
     Ok(changed)
-}
-
-fn applied(rows: &[SplitRow]) -> Vec<barkeep_market::split::Split> {
-    rows.iter().filter(|row| row.status != SplitStatus::Contradicted).map(|row| row.split).collect()
 }
 
 /// Says what prices contradict, once, and what is true after all.

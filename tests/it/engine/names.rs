@@ -35,8 +35,7 @@ fn days(symbols: &[&str], class: Option<AssetClass>, from: &str, to: &str) -> Ba
         from: Some(from.parse().unwrap()),
         to: Some(to.parse().unwrap()),
         class,
-        refetch: false,
-        vendor: None,
+        ..Selection::default()
     };
     Backfill::new(selection, Mode::Sequential, Trigger::Cli)
 }

@@ -22,18 +22,7 @@ impl Recording {
         let (class, timeframe) = folder.split_once('_').unwrap();
         let class = if class == "crypto" { AssetClass::Crypto } else { AssetClass::Stock };
         let timeframe: Timeframe = timeframe.parse().unwrap();
-        let bar = |(ts, (open, high, low, close, volume, vwap, trades))| Bar {
-            ts: Ts(ts),
-            open,
-            high,
-            low,
-            close,
-            volume,
-            vwap,
-            trades,
-        };
-        let bars: Vec<Bar> =
-            recorded::read(&recorded::dir(), &format!("{folder}/{series}")).into_iter().map(bar).collect();
+        let bars = recorded::bars(&recorded::dir(), &format!("{folder}/{series}"));
         let day = |t: Ts| Timeframe::D1.span(class, t);
         let whole = Interval::new(day(bars[0].ts).start, day(bars[bars.len() - 1].ts).end);
         let known = if timeframe < Timeframe::H1 { bars.iter().map(|b| day(b.ts)).collect() } else { whole.into() };

@@ -7,15 +7,12 @@ use crate::holes::HoleCounts;
 use barkeep_base::clock::Moment;
 use barkeep_config::{Environment, Loaded, Overrides, load_from};
 use barkeep_market::evidence::{PartProfile, Profile, SessionProfile};
-use barkeep_market::{Bar, Calendar, Criticality, Interval};
+use barkeep_market::testing::at;
+use barkeep_market::{Calendar, Criticality, Interval};
 use barkeep_pipeline::index::series::SeriesIndex;
 use barkeep_store::{
-    Coverage, CriticalitySource, Listing, PageCommit, PlanStart, SeriesId, SeriesWrite, Store, StoredBar, SymbolRow,
+    Coverage, Listing, PageCommit, PlanStart, SeriesId, SeriesWrite, Store, StoredBar, SymbolRow, testing,
 };
-
-fn at(text: &str) -> Ts {
-    Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
-}
 
 /// Friday evening, 17:32 in New York.
 const NOW: &str = "2026-11-20T22:32:00Z";
@@ -47,18 +44,9 @@ fn profile(silent: u16) -> PartProfile {
 
 fn symbol(listing: Listing) -> SymbolRow {
     SymbolRow {
-        symbol: "SPY".parse().unwrap(),
-        asset_class: AssetClass::Etf,
-        vendor_ticker: "SPY".into(),
-        vendor: barkeep_market::Source::Massive,
         criticality: Criticality::Critical,
-        criticality_source: CriticalitySource::Operator,
-        timeframes: vec![Timeframe::M5, Timeframe::M15, Timeframe::D1],
-        active: true,
-        paused: false,
-        added_at: Ts(0),
-        history_from: None,
         listing,
+        ..testing::symbol_of("SPY", AssetClass::Etf, &[Timeframe::M5, Timeframe::M15, Timeframe::D1])
     }
 }
 
@@ -98,25 +86,9 @@ async fn told(newest: &str, coverage: Vec<Coverage>, profile: &PartProfile, list
 }
 
 async fn commit(store: &dyn Store, series: SeriesId, newest: Ts, coverage: Vec<Coverage>, profile: &PartProfile) {
-    let bar = Bar {
-        ts: newest - 5 * 60_000,
-        open: 600.0,
-        high: 601.0,
-        low: 599.0,
-        close: 600.5,
-        volume: 1_000.0,
-        vwap: None,
-        trades: None,
-    };
-    let stored = StoredBar {
-        bar,
-        provisional: false,
-        quality_score: 1.0,
-        quality_notes: None,
-        fetched_at: at("2026-11-20T22:30:00Z"),
-    };
+    let bar = barkeep_market::testing::bar(newest - 5 * 60_000, 600.0);
     let write = SeriesWrite {
-        bars: vec![stored],
+        bars: vec![StoredBar { fetched_at: at("2026-11-20T22:30:00Z"), ..testing::stored(bar) }],
         coverage,
         checked_at: Some(at("2026-11-20T22:30:00Z")),
         profile: vec![(Part::Regular, serde_json::to_string(profile).unwrap())],

@@ -2,20 +2,12 @@ use ratatui::buffer::Buffer;
 
 use super::*;
 use crate::draw::theme::Theme;
+use barkeep_market::testing::candle;
 use barkeep_market::ts::MINUTE;
 
 fn bar(k: i64) -> Bar {
     let open = 100.0 + k as f64;
-    Bar {
-        ts: Ts(k * 5 * MINUTE),
-        open,
-        high: open + 2.0,
-        low: open - 1.0,
-        close: open + 1.0,
-        volume: 5.0,
-        vwap: None,
-        trades: None,
-    }
+    Bar { volume: 5.0, ..candle(Ts(k * 5 * MINUTE), [open, open + 2.0, open - 1.0, open + 1.0]) }
 }
 
 fn chart<'a>(bars: &'a [Bar], points: &'a [ChartPoint], holes: &'a [Hole]) -> Chart<'a> {
