@@ -102,10 +102,10 @@ impl Symbol {
     }
 }
 
-fn of(runs: &[Run], verdict: Verdict) -> Vec<Interval> {
+fn of(runs: &[Run], verdict: SilenceVerdict) -> Vec<Interval> {
     runs.iter().filter(|r| r.verdict == verdict).map(|r| r.range).collect()
 }
 
 fn suspects(runs: &[Run]) -> Vec<Interval> {
-    of(runs, Verdict::Suspect)
+    of(runs, SilenceVerdict::Suspect)
 }
