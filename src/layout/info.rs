@@ -145,7 +145,7 @@ pub fn described(info: &DatabaseInfo, database: &str) -> String {
         let _ = write!(out, " and {} in the write-ahead log", bytes(info.log_bytes));
     }
     if let Some(unused) = info.unused_bytes.filter(|unused| *unused > 0) {
-        let _ = write!(out, ", {} of it unused (`barkeep db vacuum` gives it back)", bytes(unused));
+        let _ = write!(out, ", {} of it unused (`barkeep db vacuum` reclaims it)", bytes(unused));
     }
     if info.layout != Layout::Plain {
         let _ = write!(out, "\nlayout    {}", info.layout.text());

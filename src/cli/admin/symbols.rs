@@ -97,9 +97,9 @@ pub enum SymbolsCommand {
         )]
         timeframe: Vec<Timeframe>,
     },
-    /// Unite symbols that are tracked under two names, such as BTC and BTC-USD; shows what it would do
+    /// Merge symbols that are tracked under two names, such as BTC and BTC-USD; without --yes, only show what would change
     Merge {
-        /// Do it
+        /// Merge them instead of only showing what would change
         #[arg(long)]
         yes: bool,
     },

@@ -54,7 +54,7 @@ pub struct ResumeArgs {
     pub what: PauseArgs,
 }
 
-/// Let a running service bring symbols up to date now
+/// Tell a running service to bring symbols up to date now
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep trigger --stale
@@ -90,7 +90,7 @@ pub struct TriggerArgs {
     #[arg(long, value_name = "DATE|TIME", value_parser = dates::last, conflicts_with_all = ["stale", "tier"])]
     pub to: Option<TimeBound>,
 
-    /// Request stored bars again, too, and compare them
+    /// Also request stored bars again and compare them
     #[arg(long, conflicts_with_all = ["stale", "tier"])]
     pub refetch: bool,
 
@@ -102,14 +102,14 @@ pub struct TriggerArgs {
     pub service: ServiceArgs,
 }
 
-/// Cancel an execution of a running service; bars that are committed stay
+/// Cancel an execution of a running service; committed bars are kept
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep cancel
   barkeep cancel 401c
   barkeep cancel --all")]
 pub struct CancelArgs {
-    /// Id of the execution, its first characters, or latest [default: the one that runs]
+    /// Id of the execution, its first characters, or latest [default: the running one]
     #[arg(value_name = "EXECUTION_ID")]
     pub execution: Option<IdText>,
 
@@ -121,7 +121,7 @@ pub struct CancelArgs {
     pub service: ServiceArgs,
 }
 
-/// Let a running service fetch the failed series of an execution again
+/// Tell a running service to retry the failed series of an execution
 #[derive(Args, Clone, Debug)]
 pub struct RetryArgs {
     /// Id of the execution, its first characters, or latest [default: the newest one with failed series]

@@ -207,7 +207,7 @@ pub(crate) async fn change(
 
 /// Remove a symbol
 #[utoipa::path(delete, path = "/api/v1/admin/symbols/{symbol}", operation_id = "remove_symbol", tag = "symbols",
-    description = "It becomes inactive and its data stay; with `purge=true` symbol and data are deleted permanently.",
+    description = "It becomes inactive and its data is kept; with `purge=true` symbol and data are deleted permanently.",
     params(
         ("symbol" = String, Path, example = "AAPL"),
         ("purge" = Option<bool>, Query, description = "`false` by default")),
