@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
 
+use barkeep::store::testing;
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::io::{BufRead as _, BufReader};
@@ -21,14 +22,12 @@ use barkeep::base::clock::{Clock, SystemClock};
 use barkeep::base::percentile::nearest_rank;
 use barkeep::config::{Environment, Loaded, Overrides, load_from};
 use barkeep::market::ts::{DAY, HOUR, MINUTE};
-use barkeep::market::{AssetClass, Bar, Calendar, Criticality, Interval, Symbol, Timeframe};
+use barkeep::market::{AssetClass, Calendar, Criticality, Interval, Symbol, Timeframe};
 use barkeep::monitor::freshness_report::StalenessReport;
 use barkeep::monitor::ledger::Ledger;
 use barkeep::monitor::snapshot::FreshnessContext;
 use barkeep::pipeline::index::series::SeriesIndex;
-use barkeep::store::{
-    self, Coverage, CoverageState, CriticalitySource, Listing, PageCommit, SeriesWrite, StoredBar, SymbolRow,
-};
+use barkeep::store::{self, Coverage, CoverageState, PageCommit, SeriesWrite, StoredBar, SymbolRow};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -302,18 +301,13 @@ async fn staleness() {
     let store = store::open(&url, false).await.unwrap();
     let now = SystemClock.now();
     let row = |k: usize| SymbolRow {
-        symbol: format!("S{k}").parse::<Symbol>().unwrap(),
-        asset_class: if k.is_multiple_of(5) { AssetClass::Crypto } else { AssetClass::Stock },
-        vendor_ticker: format!("S{k}"),
-        vendor: barkeep::market::Source::Massive,
         criticality: *Criticality::ALL.get(k % 3).unwrap(),
-        criticality_source: CriticalitySource::Operator,
-        timeframes: TIMEFRAMES.to_vec(),
-        active: true,
-        paused: false,
         added_at: now,
-        history_from: None,
-        listing: Listing::default(),
+        ..testing::symbol_of(
+            &format!("S{k}"),
+            if k.is_multiple_of(5) { AssetClass::Crypto } else { AssetClass::Stock },
+            &TIMEFRAMES,
+        )
     };
     let symbols: Vec<SymbolRow> = (0..SERIES / TIMEFRAMES.len()).map(row).collect();
     let classes: HashMap<Symbol, AssetClass> = symbols.iter().map(|s| (s.symbol.clone(), s.asset_class)).collect();
@@ -324,18 +318,8 @@ async fn staleness() {
         let writes = chunk.iter().map(|row| {
             let age = (row.id.0 % 500) * 20 * MINUTE + HOUR;
             let span = row.timeframe.span(*classes.get(&row.symbol).unwrap(), now - age);
-            let bar = Bar {
-                ts: span.start,
-                open: 1.0,
-                high: 1.0,
-                low: 1.0,
-                close: 1.0,
-                volume: 1.0,
-                vwap: None,
-                trades: None,
-            };
-            let stored =
-                StoredBar { bar, provisional: false, quality_score: 1.0, quality_notes: None, fetched_at: now };
+            let bar = barkeep::market::testing::bar(span.start, 1.0);
+            let stored = StoredBar { fetched_at: now, ..testing::stored(bar) };
             let range = Interval::new(span.start - 30 * DAY, span.end);
             let covered = Coverage::answered(range, CoverageState::Present, None, now);
             SeriesWrite {

@@ -60,10 +60,7 @@ pub(crate) async fn run(settings: Config, database: &str, now: Ts, mode: Mode) -
         symbols: load.symbols,
         timeframes: Some(load.timeframes),
         from: Some(TimeBound::Date(from)),
-        to: None,
-        class: None,
-        vendor: None,
-        refetch: false,
+        ..Selection::default()
     };
     let start = Instant::now();
     let wish = Backfill::new(selection, mode, Trigger::Cli);

@@ -22,7 +22,7 @@ mod support {
     )]
 
     pub(crate) mod pty;
-    pub(crate) mod rows;
+    pub(crate) use barkeep::store::testing as rows;
     pub(crate) mod screens;
 }
 mod terminal;

@@ -44,7 +44,7 @@ impl DatabaseHealth {
 
     fn loss(&self, now: Ts) -> Option<DatabaseLoss> {
         let lost = self.lost_for()?;
-        let since = now - i64::try_from(lost.as_millis()).unwrap_or(0);
+        let since = now - lost;
         let failures = u32::try_from(lost.as_secs() / TRY.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
         Some(DatabaseLoss { since, failures })
     }

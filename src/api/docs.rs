@@ -70,7 +70,7 @@ fn complete(mut document: OpenApi) -> OpenApi {
             ("backfill", "Backfills on demand"),
             ("reports", "Health and staleness reports"),
             ("engine", "Engine control"),
-            ("quarantine", "Bars that cannot be true"),
+            ("quarantine", "Bars that failed validation"),
             ("symbols", "Tracked symbols"),
             ("console", "Dashboard protocol"),
             ("service", "Health, readiness and metrics"),

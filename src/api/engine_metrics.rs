@@ -131,7 +131,7 @@ impl EngineMetrics {
         r.register("barkeep_series", "Series by staleness tier", self.series.clone());
         r.register(
             "barkeep_ranges",
-            "Ranges of series in doubt by state: vendor behind, holes, halts, bars not believed",
+            "Doubtful ranges of series by state: vendor behind, holes, halts, bars in quarantine",
             self.ranges.clone(),
         );
         r.register(
@@ -151,12 +151,12 @@ impl EngineMetrics {
         );
         r.register(
             "barkeep_worst_staleness_seconds",
-            "How far the series that is furthest behind is behind, by criticality, in seconds of market time",
+            "Staleness of the stalest series by criticality, in seconds of market time",
             self.worst.clone(),
         );
         r.register(
             "barkeep_last_success_timestamp_seconds",
-            "End of the last execution that was good for at least one symbol; 0 before the first",
+            "End of the last execution with at least one successful symbol; 0 before the first",
             self.last_success.clone(),
         );
         r.register("barkeep_engine_state", "1 for the current state of the engine, else 0", self.state.clone());
@@ -192,7 +192,7 @@ impl EngineMetrics {
         );
         r.register(
             "barkeep_stale_answers",
-            "Answers that this process dropped because a newer one was already stored",
+            "Responses dropped because a newer one was already stored",
             self.stale_answers.clone(),
         );
         r.register("barkeep_quarantine_pending", "Quarantined bars pending review", self.quarantine.clone());

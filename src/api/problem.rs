@@ -75,7 +75,7 @@ pub(super) struct Problem(Box<ProblemBody>);
 
 /// A problem, as it is sent.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(title = "Problem", description = "An error, by RFC 9457. Some carry further members.")]
+#[schema(title = "Problem", description = "An error as in RFC 9457. Some have more members.")]
 pub(super) struct ProblemBody {
     /// `urn:problem:barkeep:…`, one for each kind.
     #[serde(rename = "type")]
@@ -157,9 +157,9 @@ impl Problem {
                 Self::invalid("symbols", &e.to_string()).hint("name some, or register them first")
             }
             SelectError::ClassDiffers { .. } => {
-                Self::invalid(class, &e.to_string()).hint(format!("leave {class} out, or remove the symbol first"))
+                Self::invalid(class, &e.to_string()).hint(format!("omit {class}, or remove the symbol first"))
             }
-            SelectError::VendorDiffers { .. } => Self::invalid("vendor", &e.to_string()).hint("leave vendor out"),
+            SelectError::VendorDiffers { .. } => Self::invalid("vendor", &e.to_string()).hint("omit vendor"),
             SelectError::EmptyRange { .. } => Self::invalid("from", &e.to_string()).hint("swap from and to"),
             SelectError::Future { .. } => Self::invalid("from", &e.to_string()),
             SelectError::Name(_) => Self::invalid("symbols", &e.to_string()),
@@ -227,10 +227,10 @@ impl From<CommandError> for Problem {
                 let names: Vec<&str> = settings.iter().map(|setting| setting.name).collect();
                 Self::new(Kind::Conflict, printable(&e.to_string()))
                     .with("needs_restart", names)
-                    .hint("restart barkeep, or take these changes back and reload again")
+                    .hint("restart barkeep, or undo these changes and reload again")
             }
             CommandError::CannotReload => Self::new(Kind::Conflict, e.to_string())
-                .hint("it runs on settings of its own; only a restart reads others"),
+                .hint("its settings do not come from files; restart it to change them"),
             CommandError::Stopped => Self::unavailable("the engine is stopping"),
         }
     }

@@ -115,7 +115,7 @@ fn smtp(at: &Reader<'_>, env: &Environment) -> Result<Option<SmtpSettings>, Conf
         return Err(host.error("is not a host name", "write a name such as mail.example.com"));
     }
     if tls == SmtpTls::None && !is_loopback_host(name) {
-        let what = "is none, which would show the mail and the password to everyone on the way";
+        let what = "is none, which would expose the mail and the password to the network";
         return Err(at.get("tls")?.error(what, "write starttls or implicit"));
     }
     let from = from.ok_or_else(|| at.get("from").map_or_else(|e| e, |r| r.error("is empty", ADDRESS)))?;
@@ -161,7 +161,7 @@ fn secret(
     let text = text.trim();
     if text.is_empty() || text.chars().any(char::is_control) {
         let to_do = "write the secret on one line and nothing else";
-        return Err(ConfigError(format!("{source}: does not hold what {setting} is for; {to_do}")));
+        return Err(ConfigError(format!("{source}: does not hold a value for {setting}; {to_do}")));
     }
     Ok(Some((SecretString::from(text), source)))
 }
@@ -176,7 +176,7 @@ fn check_url(text: &str, source: &str) -> Result<(), ConfigError> {
     match (url.scheme(), url.host_str()) {
         ("https", Some(_)) => Ok(()),
         ("http", Some(host)) if is_loopback_host(host) => Ok(()),
-        ("http", _) => fail("is plain http to another machine, which would show it to everyone on the way"),
+        ("http", _) => fail("is plain http to another machine, which would expose it to the network"),
         _ => fail("is neither https nor http"),
     }
 }
@@ -210,7 +210,7 @@ mod tests {
             ("    from: a@example.com\n", "alerts.smtp.to is empty"),
             ("    from: nobody\n", "'nobody' is not a mail address"),
             ("    from: a@example.com\n    to: [\"b@example.com\\r\\nBcc: x@y\"]\n", "not a mail address"),
-            ("    from: a@example.com\n    to: [b@example.com]\n    tls: none\n", "show the mail"),
+            ("    from: a@example.com\n    to: [b@example.com]\n    tls: none\n", "expose the mail"),
             ("    tls: ssl\n", "starttls, implicit or none"),
             ("    port: 0\n", "1 to 65535"),
         ] {

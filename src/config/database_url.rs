@@ -14,9 +14,9 @@ pub struct DatabaseUrl(String);
 pub enum InvalidDatabaseUrl {
     #[error("the scheme is not sqlite: or postgres://")]
     Scheme,
-    #[error("the path behind sqlite: is empty")]
+    #[error("the path after sqlite: is empty")]
     NoPath,
-    #[error("a database in memory would be lost at the end")]
+    #[error("a database in memory would be lost at exit")]
     Memory,
     #[error("it is not a valid URL ({0})")]
     Url(#[from] url::ParseError),

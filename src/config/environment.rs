@@ -63,7 +63,7 @@ pub struct UnknownVariable {
 
 impl std::fmt::Display for UnknownVariable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "environment variable {} is not known, so it changes nothing", self.name)?;
+        write!(f, "environment variable {} is unknown and has no effect", self.name)?;
         self.near.map_or(Ok(()), |near| write!(f, "; did you mean {near}?"))
     }
 }
@@ -194,8 +194,8 @@ mod tests {
         assert_eq!(
             told,
             [
-                "environment variable BARKEEP_COLOUR is not known, so it changes nothing",
-                "environment variable BARKEEP_RATE_LIMT is not known, so it changes nothing; did you mean BARKEEP_RATE_LIMIT?",
+                "environment variable BARKEEP_COLOUR is unknown and has no effect",
+                "environment variable BARKEEP_RATE_LIMT is unknown and has no effect; did you mean BARKEEP_RATE_LIMIT?",
             ]
         );
     }

@@ -83,15 +83,15 @@ pub struct Rto {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RpoByCriticality {
-    pub critical: Rpo,
-    pub standard: Rpo,
+    pub critical: RpoPolicy,
+    pub standard: RpoPolicy,
     /// Its list of symbols is empty: everything not named elsewhere.
-    pub low: Rpo,
+    pub low: RpoPolicy,
 }
 
 impl RpoByCriticality {
     #[must_use]
-    pub const fn of(&self, criticality: Criticality) -> &Rpo {
+    pub const fn of(&self, criticality: Criticality) -> &RpoPolicy {
         match criticality {
             Criticality::Critical => &self.critical,
             Criticality::Standard => &self.standard,
@@ -101,7 +101,7 @@ impl RpoByCriticality {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Rpo {
+pub struct RpoPolicy {
     pub symbols: Vec<Symbol>,
     pub acceptable_staleness: Duration,
     /// How often the scheduler works on the tier.

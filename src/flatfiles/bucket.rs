@@ -79,7 +79,7 @@ impl Bucket {
         let tag = result.meta.e_tag.clone();
         let tag = tag.ok_or_else(|| Fault::malformed(format!("{key}: the storage names no ETag")))?;
         if result.range.start != from {
-            return Err(Fault::malformed(format!("{key}: the storage sent another part than was asked for")));
+            return Err(Fault::malformed(format!("{key}: the storage sent another part than requested")));
         }
         let (size, name) = (result.meta.size, key.to_owned());
         let pieces = result.into_stream().map_ok(|piece| piece.to_vec()).map_err(move |e| fault(&name, &e)).boxed();
@@ -120,7 +120,7 @@ fn fault(key: &str, error: &object_store::Error) -> Fault {
         }
         _ => match code {
             Some(code) => (Class::Transient, None, format!("the storage failed: {}", printable(code))),
-            None => (Class::Transient, None, format!("the download broke: {}", short(&text))),
+            None => (Class::Transient, None, format!("the download was interrupted: {}", short(&text))),
         },
     };
     Fault { status, ..Fault::new(class, format!("{key}: {why}")) }

@@ -48,7 +48,7 @@ pub fn check(stored: &Stored, date: NaiveDate) -> Result<Checked, Fault> {
             let _ = write!(own, "{byte:02x}");
         }
         if !own.eq_ignore_ascii_case(tag) {
-            return Err(Fault::malformed("the file was damaged on its way: its sum is not the one in its ETag"));
+            return Err(Fault::malformed("the file was damaged in transit: its checksum is not the one in its ETag"));
         }
     }
     Ok(checked)
@@ -87,7 +87,7 @@ pub(crate) fn check_lines(packed: impl Read, date: NaiveDate) -> Result<Checked,
             checked.left_out.extend(contradicts(&mut of_ticker).then(|| ticker.clone()));
             name.clone_into(&mut ticker);
             if !seen.insert(ticker.clone()) {
-                return Err(Fault::malformed("the lines of the file are not in the order of their tickers"));
+                return Err(Fault::malformed("the lines of the file are not sorted by ticker"));
             }
             of_ticker.clear();
         }
@@ -100,7 +100,7 @@ pub(crate) fn check_lines(packed: impl Read, date: NaiveDate) -> Result<Checked,
     }
     checked.left_out.extend(contradicts(&mut of_ticker).then_some(ticker));
     if reader.get_ref().last.is_some_and(|last| last != b'\n') {
-        return Err(Fault::malformed("the last line of the file is not whole"));
+        return Err(Fault::malformed("the last line of the file is incomplete"));
     }
     if bad >= UNREADABLE && bad as f64 > checked.rows as f64 * UNREADABLE_SHARE {
         let rows = checked.rows;
@@ -119,7 +119,7 @@ fn contradicts(bars: &mut [Bar]) -> bool {
 }
 
 fn broken(error: &csv::Error) -> Fault {
-    Fault::malformed(format!("the file is cut or damaged: {error}"))
+    Fault::malformed(format!("the file is truncated or damaged: {error}"))
 }
 
 fn unreadable(error: &io::Error) -> Fault {

@@ -45,14 +45,14 @@ pub(crate) async fn download(bucket: &Bucket, directory: &Path, key: &str) -> Re
     if let Some((size, tag)) = begun.clone().filter(|(size, _)| had == *size)
         && bucket.is_still(key, &tag).await?
     {
-        tracing::debug!(key, size, "the file is here from an earlier run");
+        tracing::debug!(key, size, "using the file of an earlier run");
         return Ok(Stored { file, path, tag, received: 0 });
     }
     let mut from = begun.as_ref().map_or(0, |(size, _)| if had == *size { 0 } else { had });
     let tag = begun.as_ref().map(|(_, tag)| tag.as_str()).filter(|_| from > 0);
     let mut object = match bucket.get(key, from, tag).await {
         Err(fault) if fault.status == Some(412) && from > 0 => {
-            tracing::info!(key, "the file was replaced since its download began; it is downloaded anew");
+            tracing::info!(key, "the file was replaced since its download began; downloading it again");
             from = 0;
             bucket.get(key, 0, None).await?
         }
@@ -66,13 +66,16 @@ pub(crate) async fn download(bucket: &Bucket, directory: &Path, key: &str) -> Re
         let piece = piece?;
         received += piece.len() as u64;
         if from + received > object.size {
-            return Err(Fault::malformed(format!("{key}: more came than the {} bytes announced", object.size)));
+            return Err(Fault::malformed(format!("{key}: received more than the announced {} bytes", object.size)));
         }
         file.write_all(&piece).map_err(|e| on_disk(&path, &e))?;
     }
     if from + received < object.size {
         let missing = object.size - from - received;
-        return Err(Fault::new(Class::Transient, format!("{key}: the download broke, {missing} bytes are missing")));
+        return Err(Fault::new(
+            Class::Transient,
+            format!("{key}: the download ended early; {missing} bytes are missing"),
+        ));
     }
     Ok(Stored { file, path, tag: object.tag, received })
 }
@@ -106,6 +109,6 @@ fn on_disk(path: &Path, error: &std::io::Error) -> Fault {
     let place = path.display();
     Fault::new(
         Class::Permanent,
-        format!("{place}: {error}; make room or set vendor.flat_files.directory to another place"),
+        format!("{place}: {error}; free some space or set vendor.flat_files.directory to another disk"),
     )
 }

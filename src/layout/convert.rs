@@ -79,7 +79,7 @@ async fn within(
 ) -> Result<Vec<(&'static str, i64)>> {
     let alone: Vec<bool> = column(&conn.counted(ALONE).await?)?;
     if alone.first() != Some(&true) {
-        return Err(StoreError::Busy("another process is just opening or converting this database; try again".into()));
+        return Err(StoreError::Busy("another process is opening or converting this database; try again".into()));
     }
     conn.counted(&lock()).await?;
     let steps = steps(conn, target, now).await?;
@@ -114,7 +114,7 @@ async fn steps(conn: &mut Conn<'_>, target: Target, now: Ts) -> Result<Vec<Step>
         return Ok(script::rebuild(&facts, target, now));
     }
     Err(StoreError::Refused(format!(
-        "bars and features are made anew, and {} would be lost; drop it first and make it again afterwards",
+        "bars and features are created again, and {} would be lost; drop it first and create it again afterwards",
         facts.obstacles.join(", ")
     )))
 }
@@ -144,13 +144,13 @@ async fn refuse(upkeep: &mut Upkeep, target: Target) -> Result<Layout> {
         (Layout::Plain, Target::Plain) => return refused("bars and features are plain tables already".into()),
         (Layout::Other { what }, _) if target != Target::Plain => {
             return refused(format!(
-                "bars and features are not plain tables ({what}); `db convert --plain` comes first"
+                "bars and features are not plain tables ({what}); run `barkeep db convert --plain` first"
             ));
         }
         (Layout::Plain | Layout::Other { .. }, _) | (_, Target::Plain) => {}
         (_, _) => {
             return refused(format!(
-                "bars and features are converted already: {}; `db convert --plain` goes back, then convert again",
+                "bars and features are converted already: {}; run `barkeep db convert --plain` first, then convert again",
                 before.text()
             ));
         }
@@ -166,7 +166,7 @@ async fn refuse(upkeep: &mut Upkeep, target: Target) -> Result<Layout> {
             column(&upkeep.conn().counted("SELECT current_setting('timescaledb.license', true)").await?)?;
         if license.first().is_some_and(|license| license == "apache") {
             return refused(
-                "this TimescaleDB is the Apache edition, which cannot compress; leave --compress-after out".into(),
+                "this TimescaleDB is the Apache edition, which cannot compress; omit --compress-after".into(),
             );
         }
     }
@@ -174,7 +174,7 @@ async fn refuse(upkeep: &mut Upkeep, target: Target) -> Result<Layout> {
     if let Some(worker) = workers.first() {
         let what = if worker.role == WorkerRole::Command { "a command" } else { "a service" };
         return refused(format!(
-            "{what} on {} works with the database (last heartbeat {}); stop it first",
+            "{what} on {} is using the database (last heartbeat {}); stop it first",
             worker.host, worker.heartbeat
         ));
     }

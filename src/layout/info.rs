@@ -139,13 +139,13 @@ fn size_of(name: &str, layout: &Layout) -> String {
 /// The same as text, for the database of that name.
 #[must_use]
 pub fn described(info: &DatabaseInfo, database: &str) -> String {
-    let mut out = format!("database  {database}\nschema    {}\nsize      {}", info.schema, size(info.total_bytes));
+    let mut out = format!("database  {database}\nschema    {}\nsize      {}", info.schema, bytes(info.total_bytes));
     // Writing to a String cannot fail.
     if info.log_bytes > 0 {
-        let _ = write!(out, " and {} in the write-ahead log", size(info.log_bytes));
+        let _ = write!(out, " and {} in the write-ahead log", bytes(info.log_bytes));
     }
     if let Some(unused) = info.unused_bytes.filter(|unused| *unused > 0) {
-        let _ = write!(out, ", {} of it unused (`barkeep db vacuum` gives it back)", size(unused));
+        let _ = write!(out, ", {} of it unused (`barkeep db vacuum` reclaims it)", bytes(unused));
     }
     if info.layout != Layout::Plain {
         let _ = write!(out, "\nlayout    {}", info.layout.text());
@@ -154,7 +154,7 @@ pub fn described(info: &DatabaseInfo, database: &str) -> String {
     let _ = write!(out, "\ngrowth    {day} bars in the last day, {month} in the last 30 days\n\n");
     let told = info.tables.iter().any(|t| t.bytes.is_some());
     let rows: Vec<[String; 3]> =
-        info.tables.iter().map(|t| [t.name.clone(), count(t.rows), t.bytes.map_or_else(String::new, size)]).collect();
+        info.tables.iter().map(|t| [t.name.clone(), count(t.rows), t.bytes.map_or_else(String::new, bytes)]).collect();
     if told {
         out.push_str(&table(["TABLE", "ROWS", "SIZE"], &rows));
     } else {
@@ -162,8 +162,4 @@ pub fn described(info: &DatabaseInfo, database: &str) -> String {
         out.push_str(&table(["TABLE", "ROWS"], &rows));
     }
     out
-}
-
-fn size(n: u64) -> String {
-    bytes(i64::try_from(n).unwrap_or(i64::MAX))
 }

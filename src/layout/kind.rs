@@ -142,6 +142,6 @@ async fn of_table(conn: &mut Conn<'_>, table: &str) -> Result<Layout> {
         ("r", _) if partitions == 0 => Layout::Plain,
         ("p", "h") => Layout::Hash { partitions },
         ("p", "r") => Layout::Years { partitions },
-        _ => Layout::Other { what: "tables that were made by hand".to_owned() },
+        _ => Layout::Other { what: "tables created by hand".to_owned() },
     })
 }

@@ -48,9 +48,9 @@ pub(crate) fn rebuild(facts: &Facts, target: Target, now: Ts) -> Vec<Step> {
     for (table, of) in &facts.tables {
         steps.push(Step::quick(format!("DROP TABLE {table}_before")));
         if !matches!(target, Target::Timescale { .. }) {
-            steps.push(Step::long(format!("making the key of {table}"), key(table)));
+            steps.push(Step::long(format!("building the primary key of {table}"), key(table)));
         }
-        steps.extend(of.indexes.iter().map(|index| Step::long("making an index", index.clone())));
+        steps.extend(of.indexes.iter().map(|index| Step::long("building an index", index.clone())));
         steps.extend(of.grants.iter().map(|grant| Step::quick(grant.clone())));
         if let Target::Timescale { compress_after_days: Some(days), .. } = target {
             steps.push(Step::quick(format!(

@@ -155,6 +155,7 @@ impl FromStr for Adjustment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     fn date(text: &str) -> NaiveDate {
         text.parse().unwrap()
@@ -166,7 +167,7 @@ mod tests {
 
     fn bar(day: &str, close: f64) -> Bar {
         let ts = AssetClass::Stock.midnight(date(day));
-        Bar { ts, open: close, high: close, low: close, close, volume: 10.0, vwap: Some(close), trades: None }
+        testing::bar(ts, close)
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub enum NameError {
     #[error("'{name}' is a crypto ticker and cannot be tracked as {class}")]
     Crypto { name: String, class: AssetClass },
     #[error(
-        "{vendor} has crypto only, and '{name}' would be tracked as {class}; leave out the vendor, or say that it is crypto"
+        "{vendor} has crypto only, and '{name}' would be tracked as {class}; omit the vendor, or set the asset class to crypto"
     )]
     NotServed { vendor: Source, name: String, class: AssetClass },
     #[error("'{name}' is not a pair that {vendor} trades; write it as BTC-USD")]

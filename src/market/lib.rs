@@ -19,6 +19,8 @@ pub mod restatement;
 pub mod source;
 pub mod split;
 pub mod symbol;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod timeframe;
 
 pub use asset::{AssetClass, Criticality};

@@ -32,15 +32,13 @@ pub enum NotAPair {
     Ambiguous { name: String, base: String, quote: &'static str, whole: String },
     #[error("'{name}' may be several pairs ({readings}); write the vendor's form, such as X:{example}")]
     Several { name: String, readings: String, example: String },
-    #[error(
-        "'{name}' is priced in '{quote}', which is no currency known here; write the vendor's form, X:{base}{quote}"
-    )]
+    #[error("'{name}' is priced in '{quote}', which is not a known currency; write the vendor's form, X:{base}{quote}")]
     Quote { name: String, base: String, quote: String },
     #[error(
         "'{name}' is a currency, not a coin; write the vendor's form if the vendor has it as crypto, such as X:{ticker}"
     )]
     Currency { name: String, ticker: String },
-    #[error("'{name}' mentions no quote; write X:{base}USD")]
+    #[error("'{name}' has no quote currency; write X:{base}USD")]
     NoQuote { name: String, base: String },
     #[error("'{name}' is not a crypto pair; write BTC, BTC-USD, BTC-EUR, or the vendor's form, X:BTCUSD")]
     Form { name: String },

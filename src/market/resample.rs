@@ -103,15 +103,12 @@ impl Compensated {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{self, at};
     use crate::ts::{DAY, MINUTE};
     use proptest::prelude::*;
 
-    fn at(text: &str) -> Ts {
-        Ts::from(chrono::DateTime::parse_from_rfc3339(text).unwrap().to_utc())
-    }
-
     fn bar(ts: Ts, close: f64, volume: f64) -> Bar {
-        Bar { ts, open: close, high: close, low: close, close, volume, vwap: Some(close), trades: Some(1) }
+        Bar { volume, vwap: Some(close), trades: Some(1), ..testing::bar(ts, close) }
     }
 
     fn same_prices(a: &Bar, b: &Bar) -> bool {

@@ -174,6 +174,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::testing::candle;
     use crate::ts::DAY;
 
     fn cents(x: f64) -> f64 {
@@ -195,16 +196,7 @@ mod tests {
             .map(|day| {
                 let open = close;
                 close = cents((close * (1.0 + (luck() - 0.5) * 0.06)).max(1.0));
-                Bar {
-                    ts: Ts(day as i64 * DAY),
-                    open,
-                    high: open.max(close),
-                    low: open.min(close),
-                    close,
-                    volume: 1_000.0,
-                    vwap: None,
-                    trades: None,
-                }
+                candle(Ts(day as i64 * DAY), [open, open.max(close), open.min(close), close])
             })
             .collect()
     }

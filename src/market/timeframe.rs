@@ -153,6 +153,15 @@ impl Timeframe {
     }
 }
 
+/// Fine to coarse, each once.
+#[must_use]
+pub fn sorted(timeframes: &[Timeframe]) -> Vec<Timeframe> {
+    let mut all = timeframes.to_vec();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
 impl fmt::Display for Timeframe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
@@ -175,10 +184,7 @@ impl FromStr for Timeframe {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(text: &str) -> Ts {
-        Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
-    }
+    use crate::testing::at;
 
     #[test]
     fn names_round_trip() {

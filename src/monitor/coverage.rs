@@ -55,6 +55,14 @@ pub enum CellState {
     Halted,
 }
 
+impl CellState {
+    /// Whether it is told although the rest of the cell, or a cell beside it, is fine.
+    #[must_use]
+    pub const fn is_doubtful(self) -> bool {
+        matches!(self, Self::Quarantined | Self::Late | Self::Suspect | Self::VendorHole)
+    }
+}
+
 /// A piece of time of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cell {
@@ -97,11 +105,6 @@ const MARKS: [(CoverageState, CellState); 6] = [
     (CoverageState::Halted, CellState::Halted),
     (CoverageState::Quiet, CellState::Quiet),
 ];
-
-/// Whether a state is told although the rest of the cell is fine.
-const fn needs_word(state: CellState) -> bool {
-    matches!(state, CellState::Quarantined | CellState::Late | CellState::Suspect | CellState::VendorHole)
-}
 
 /// What is known of one series over a stretch.
 struct Known {
@@ -179,8 +182,8 @@ impl Known {
         let marks = self.marked.iter().map(|(state, ranges)| (*state, due.intersect(ranges).total()));
         let marks: Vec<(CellState, i64)> = marks.filter(|(_, ms)| *ms > 0).collect();
         // Of what needs a word, the longest; quiet and halted only where no bar is.
-        let worst = marks.iter().filter(|(state, _)| needs_word(*state)).max_by_key(|(_, ms)| *ms);
-        let silent = marks.iter().filter(|(state, _)| !needs_word(*state)).max_by_key(|(_, ms)| *ms);
+        let worst = marks.iter().filter(|(state, _)| state.is_doubtful()).max_by_key(|(_, ms)| *ms);
+        let silent = marks.iter().filter(|(state, _)| !state.is_doubtful()).max_by_key(|(_, ms)| *ms);
         let state = if self.quarantined.iter().any(|t| span.contains(*t)) {
             CellState::Quarantined
         } else if let Some((state, _)) = worst {

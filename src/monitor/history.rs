@@ -224,28 +224,15 @@ fn health(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use barkeep_store::testing;
 
     fn row(status: ExecutionStatus, total: i64, good: i64) -> ExecutionRow {
         ExecutionRow {
-            execution_id: Uuid::new_v4(),
-            trigger: Trigger::Schedule,
-            mode: "pipeline".into(),
-            started_at: Ts(0),
             completed_at: (status != ExecutionStatus::Running).then_some(Ts(1)),
-            duration_seconds: None,
             total_symbols: total,
             successful_symbols: good,
             failed_symbols: total - good,
-            total_records_processed: 0,
-            requests: 0,
-            rate_limited: 0,
-            retries: 0,
-            status,
-            error_message: None,
-            owner: "somebody".into(),
-            selection: None,
-            late_bars: 0,
-            changed_bars: 0,
+            ..testing::execution(Uuid::new_v4(), status)
         }
     }
 

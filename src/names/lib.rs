@@ -16,6 +16,7 @@ use chrono::NaiveDate;
 
 use barkeep_config::{Settings, criticality_of, default_class};
 use barkeep_market::instrument::{NameError, typed};
+use barkeep_market::timeframe::sorted;
 use barkeep_market::{AssetClass, Criticality, Instrument, Source, Symbol, Timeframe, Ts};
 use barkeep_store::{CriticalitySource, Listing, SymbolRow};
 
@@ -109,14 +110,6 @@ impl Wanted {
     }
 }
 
-/// Fine to coarse, without repeats.
-pub(crate) fn sorted(timeframes: &[Timeframe]) -> Vec<Timeframe> {
-    let mut all = timeframes.to_vec();
-    all.sort_unstable();
-    all.dedup();
-    all
-}
-
 /// Crypto symbols that trade as the same pair as another: tracked under two names since before a pair was one symbol. Each
 /// with the one that is kept.
 #[must_use]
@@ -141,22 +134,10 @@ pub fn doubles(rows: &[SymbolRow]) -> Vec<(&SymbolRow, &SymbolRow)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use barkeep_store::testing;
 
     fn row(name: &str, class: AssetClass, ticker: &str) -> SymbolRow {
-        SymbolRow {
-            symbol: name.parse().unwrap(),
-            asset_class: class,
-            vendor_ticker: ticker.to_owned(),
-            vendor: Source::Massive,
-            criticality: Criticality::Low,
-            criticality_source: CriticalitySource::Policy,
-            timeframes: vec![Timeframe::D1],
-            active: true,
-            paused: false,
-            added_at: Ts(0),
-            history_from: None,
-            listing: Listing::default(),
-        }
+        SymbolRow { vendor_ticker: ticker.to_owned(), asset_class: class, ..testing::symbol(name, &[Timeframe::D1]) }
     }
 
     fn found<'a>(rows: &'a [SymbolRow], name: &str) -> Option<&'a str> {

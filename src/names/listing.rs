@@ -193,7 +193,9 @@ pub fn words(row: &SymbolRow, listing: &Listing, near: Option<&str>) -> String {
         },
         (ListingState::Delisted, Some(day)) => format!("{name} was delisted on {day}; its bars end there"),
         (ListingState::Renamed, Some(day)) => match &listing.renamed_to {
-            Some(to) => format!("{name} became {to} after {day}; its bars end there, {to} is a symbol of its own"),
+            Some(to) => {
+                format!("{name} was renamed to {to} after {day}; its bars end there, and {to} is a separate symbol")
+            }
             None => format!("{name} was renamed after {day}; its bars end there"),
         },
         (ListingState::Listed, _) => format!("the vendor lists {name}{since} but has no bar for it in this range"),

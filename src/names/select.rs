@@ -7,10 +7,11 @@ use std::str::FromStr;
 use chrono::{DateTime, Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 
-use crate::{Known, Wanted, sorted};
+use crate::{Known, Wanted};
 use barkeep_base::text::printable;
 use barkeep_config::Settings;
 use barkeep_market::instrument::NameError;
+use barkeep_market::timeframe::sorted;
 use barkeep_market::ts::millis;
 use barkeep_market::{AssetClass, Family, Interval, Source, Symbol, Timeframe, Ts};
 use barkeep_store::SymbolRow;

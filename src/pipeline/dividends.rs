@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::EngineContext;
 use crate::events::Silent;
 use barkeep_market::dividend::Dividend;
+use barkeep_market::ts::millis;
 use barkeep_market::{AssetClass, Symbol, Ts};
 use barkeep_store::{RequestPurpose, Store, StoreError};
 use barkeep_vendor::{Class, Fault};
@@ -41,7 +42,7 @@ pub async fn refresh(engine: &EngineContext, cancel: &CancellationToken) -> Resu
     }
     let (store, now) = (engine.store.as_ref(), engine.clock.now());
     let context = engine.for_run();
-    let recheck = i64::try_from(context.settings.backfill.splits_recheck.as_millis()).unwrap_or(i64::MAX);
+    let recheck = millis(context.settings.backfill.splits_recheck);
     let dispatcher = context.dispatcher(None, RequestPurpose::Lookup, Arc::new(Silent));
     let mut listed = 0;
     for (since, symbols) in due(store, recheck, now).await? {

@@ -10,7 +10,7 @@ use crate::{RunContext, places};
 use barkeep_base::clock::Moment;
 use barkeep_market::freshness::behind;
 use barkeep_market::source::Reach;
-use barkeep_market::ts::{DAY, MINUTE};
+use barkeep_market::ts::{DAY, MINUTE, millis};
 use barkeep_market::{Family, Source, Symbol, Timeframe, Ts};
 use barkeep_plan::budget::{Stale, Staleness, Tokens};
 use barkeep_store::StoreError;
@@ -47,7 +47,7 @@ pub async fn staleness(
                 let (class, delay) = (row.asset_class, delays.of(row.vendor, row.asset_class));
                 let clock = settings.staleness.clock;
                 let at = |t: Ts| behind(&engine.calendar, clock, class, *timeframe, last, delay, lag, t);
-                let acceptable = i64::try_from(acceptable.as_millis()).unwrap_or(i64::MAX / 8);
+                let acceptable = millis(acceptable);
                 let behind = at(now);
                 let deadline = match behind {
                     None => now,
@@ -109,12 +109,11 @@ fn tokens_of(engine: &RunContext, vendor: Source, recorded: &[Place]) -> Tokens 
         Source::Massive => allowance(engine.settings.vendor.rate_limit),
         Source::Coinbase => (places(vendor, &engine.settings), vendor.window()),
     };
-    let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
     let now = Moment::now(engine.clock.as_ref());
     let mut taken = place::taken(recorded.iter().filter(|place| place.vendor == vendor), &now);
     taken.sort_unstable();
     // The budget knows a token by when it was taken: one window before it is free again.
-    let taken_at = |left: Duration| now.at + (i64::try_from(left.as_millis()).unwrap_or(window_ms) - window_ms);
+    let taken_at = |left: Duration| now.at + left - window;
     let used = taken.into_iter().map(taken_at).collect();
     Tokens { limit: u64::from(limit), window, used, now: now.at }
 }
@@ -132,7 +131,7 @@ pub async fn splits_due(
     if engine.vendor.unavailable().is_some() {
         return Ok(Vec::new());
     }
-    let recheck = i64::try_from(recheck.as_millis()).unwrap_or(i64::MAX);
+    let recheck = millis(recheck);
     let fetched: BTreeMap<Symbol, Ts> = engine.store.splits_fetched_at().await?.into_iter().collect();
     let is_due = |symbol: &Symbol| fetched.get(symbol).is_none_or(|at| at.ms().saturating_add(recheck) <= now.ms());
     Ok(targets

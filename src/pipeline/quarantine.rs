@@ -39,7 +39,7 @@ pub enum DecisionError {
     Unknown(i64),
     #[error("no pending bar {0} in quarantine")]
     NotPending(i64),
-    #[error("bar {0} is not decided; there is nothing to take back")]
+    #[error("bar {0} is not reviewed yet; there is nothing to undo")]
     NotDecided(i64),
     #[error("{0} is no longer registered, so its bar cannot be stored")]
     NotRegistered(Symbol),

@@ -17,5 +17,5 @@ pub mod request;
 
 pub use gaps::{FamilyState, Horizon, Need};
 pub use needs::{Holes, Needs};
-pub use planner::{FlatFiles, Plan, PlanInputs, build, build_checked};
+pub use planner::{FlatFileTerms, Plan, PlanInputs, build, build_checked};
 pub use request::{Item, Request};

@@ -26,7 +26,7 @@ use super::request::{Item, Request};
 use barkeep_market::calendar::Session;
 use barkeep_market::ts::{DAY, millis};
 use barkeep_market::{AssetClass, Calendar, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
-pub use files::FlatFiles;
+pub use files::FlatFileTerms;
 
 /// Sessions that an overlap goes back at most.
 const LONGEST_OVERLAP: i64 = 30;
@@ -111,7 +111,7 @@ pub struct PlanInputs {
     /// Tickers whose splits are due.
     pub splits_due: Vec<(Symbol, String)>,
     /// The vendor's flat files, where there are keys for them.
-    pub flat_files: Option<FlatFiles>,
+    pub flat_files: Option<FlatFileTerms>,
 }
 
 /// The requests for the given needs, most important first. `estimated_seconds` is left 0 for the caller to fill.

@@ -159,27 +159,15 @@ impl SeriesStatuses {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use barkeep_market::{AssetClass, Criticality, Source};
-    use barkeep_store::{CriticalitySource, Listing, SymbolRow};
+    use barkeep_market::Criticality;
+    use barkeep_store::SymbolRow;
+    use barkeep_store::testing;
 
     const AT: Ts = Ts(1_000);
 
     fn target(name: String) -> Target {
         let requested = vec![Timeframe::M5, Timeframe::M15, Timeframe::H1, Timeframe::H4, Timeframe::D1];
-        let row = SymbolRow {
-            symbol: name.parse().unwrap(),
-            asset_class: AssetClass::Stock,
-            vendor_ticker: name,
-            vendor: Source::default(),
-            criticality: Criticality::Low,
-            criticality_source: CriticalitySource::default(),
-            timeframes: requested.clone(),
-            active: true,
-            paused: false,
-            added_at: Ts(0),
-            history_from: None,
-            listing: Listing::default(),
-        };
+        let row = SymbolRow { criticality: Criticality::Low, ..testing::symbol(&name, &requested) };
         Target { row, dirty: false, requested }
     }
 

@@ -206,10 +206,7 @@ pub struct PlanBegins {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ts(text: &str) -> Ts {
-        Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
-    }
+    use barkeep_market::testing::at as ts;
 
     #[test]
     fn doubts_are_counted_by_merged_ranges_and_named_by_whole_sessions() {

@@ -70,6 +70,12 @@ impl Trigger {
     pub const fn name(self) -> &'static str {
         self.into_str()
     }
+
+    /// Whether the schedule asks, rather than somebody who waits for the answer.
+    #[must_use]
+    pub const fn is_scheduled(self) -> bool {
+        matches!(self, Self::Schedule | Self::CatchUp)
+    }
 }
 
 /// A row of `scheduler_execution_log`.

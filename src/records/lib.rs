@@ -14,6 +14,8 @@ mod reference;
 mod requests;
 mod series;
 pub mod session;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod waste;
 
 pub use api::{ApiKey, ApiRequest, IdempotencyClaim, KeyRole};

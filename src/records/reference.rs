@@ -55,6 +55,14 @@ pub struct SplitRow {
     pub note: Option<String>,
 }
 
+impl SplitRow {
+    /// The splits that count: all but those that prices contradict.
+    #[must_use]
+    pub fn applied(rows: &[Self]) -> Vec<Split> {
+        rows.iter().filter(|row| row.status != SplitStatus::Contradicted).map(|row| row.split).collect()
+    }
+}
+
 impl From<Split> for SplitRow {
     fn from(split: Split) -> Self {
         Self { split, status: SplitStatus::Unchecked, note: None }

@@ -165,24 +165,13 @@ fn add(made: &mut StoredBar, later: &StoredBar) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(text: &str) -> Ts {
-        Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
-    }
+    use crate::testing::stored;
+    use barkeep_market::testing::{at, candle};
 
     fn half_hour(n: i64, open: Ts) -> StoredBar {
         let price = 100.0 + n as f64;
-        let bar = Bar {
-            ts: open + n * 30 * MINUTE,
-            open: price,
-            high: price + 0.5,
-            low: price - 0.5,
-            close: price + 0.25,
-            volume: 10.0,
-            vwap: Some(price),
-            trades: Some(2),
-        };
-        StoredBar { bar, provisional: false, quality_score: 1.0, quality_notes: None, fetched_at: Ts(0) }
+        let bar = candle(open + n * 30 * MINUTE, [price, price + 0.5, price - 0.5, price + 0.25]);
+        stored(Bar { volume: 10.0, vwap: Some(price), trades: Some(2), ..bar })
     }
 
     #[test]

@@ -130,17 +130,7 @@ mod tests {
     use super::*;
 
     fn coverage(range: Interval, state: CoverageState) -> Coverage {
-        let fetched_at = range.start;
-        Coverage {
-            range,
-            state,
-            request_id: None,
-            fetched_at,
-            expires_at: None,
-            found_at: None,
-            answers: 1,
-            surprise: None,
-        }
+        Coverage::answered(range, state, None, range.start)
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl LocalConsole {
             return refused(format!("search for 1 to {LONGEST} characters of a ticker or a name"));
         }
         if self.access == Access::Read {
-            return refused("a search costs a request to the vendor; this console may only look".to_owned());
+            return refused("a search costs a request to the vendor, and this console is read-only".to_owned());
         }
         let wait = self.engine.limiter.expected_wait();
         if wait > SEARCH_PATIENCE {
@@ -134,7 +134,7 @@ impl Console for LocalConsole {
 
     async fn order(&self, action: EngineCommand) -> Result<CommandReply, CommandError> {
         if self.access == Access::Read && !matches!(action, EngineCommand::Preview(_)) {
-            return Err(CommandError::Refused("this console may only look".to_owned()));
+            return Err(CommandError::Refused("this console is read-only".to_owned()));
         }
         self.handle.order(action, &self.by).await
     }

@@ -98,6 +98,6 @@ impl Runtime {
 pub enum RuntimeError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("the service broke: {0}")]
+    #[error("the service failed: {0}")]
     Broke(String),
 }

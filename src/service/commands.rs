@@ -71,7 +71,9 @@ impl Service {
                 self.order(backfill, symbols).await
             }
             // Planned beside the loop: see `preview`.
-            EngineCommand::Preview(_) => Err(CommandError::Refused("a preview is no order".to_owned())),
+            EngineCommand::Preview(_) => {
+                Err(CommandError::Refused("a preview cannot be ordered like a run".to_owned()))
+            }
             EngineCommand::Pause(reason) => self.pause(order.by, reason).await,
             EngineCommand::Resume => self.resume().await,
             EngineCommand::PauseSymbols(symbols) => self.set_paused(&symbols, true).await,

@@ -1,7 +1,7 @@
 //! When the limit lets the last of so many requests start, from what is used of it now.
 
 use barkeep_market::Ts;
-use barkeep_market::ts::MINUTE;
+use barkeep_market::ts::{MINUTE, millis};
 use barkeep_vendor::limit::LimitSnapshot;
 
 /// The earliest start of the last of `requests`; `None` without a limit or without requests.
@@ -14,7 +14,7 @@ pub(crate) fn last_start(limit: &LimitSnapshot, requests: u64, now: Ts) -> Optio
     let at_once = u64::from(limit.effective.saturating_sub(limit.used)).max(1);
     let later = (last + 1).saturating_sub(at_once);
     let frozen = limit.frozen_for.unwrap_or_default().max(limit.next_free_in);
-    let wait = i64::try_from(frozen.as_millis()).unwrap_or(i64::MAX / 2);
+    let wait = millis(frozen);
     let rest = i64::try_from(later.saturating_mul(MINUTE.unsigned_abs()) / per_minute).unwrap_or(i64::MAX / 2);
     Some(now + wait.saturating_add(rest))
 }

@@ -12,15 +12,11 @@ use barkeep_pipeline::backfill::{Backfill, RunError, close_own};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::select::Selection;
 use barkeep_pipeline::summary::Summary;
-use barkeep_store::{ExecutionRow, ExecutionStatus, Trigger};
+use barkeep_store::{ExecutionRow, ExecutionStatus};
 
 impl Active {
     fn is_queued(&self) -> bool {
         self.progress.reading().queued.is_some()
-    }
-
-    const fn is_scheduled(&self) -> bool {
-        matches!(self.trigger, Trigger::Schedule | Trigger::CatchUp)
     }
 }
 
@@ -45,7 +41,7 @@ impl Service {
         let includes = |active: &Active| {
             let same = active.newest_only == backfill.newest_only || !active.newest_only;
             let mut symbols = backfill.selection.symbols.iter();
-            same && active.is_scheduled() && symbols.all(|symbol| active.selection.symbols.contains(symbol))
+            same && active.trigger.is_scheduled() && symbols.all(|symbol| active.selection.symbols.contains(symbol))
         };
         let waiting = self.active.iter().find(|(_, active)| active.is_queued() && includes(active));
         if let Some((id, active)) = waiting {

@@ -34,7 +34,7 @@ impl Service {
             // A preview changes nothing and is not noted; a dashboard asks for one before every trigger.
             match &answer {
                 Ok(CommandReply::Planned(plan)) => tracing::debug!(by, requests = plan.requests, "preview"),
-                Ok(_) => tracing::debug!(by, "preview of nothing"),
+                Ok(_) => tracing::debug!(by, "nothing to preview"),
                 Err(e) => tracing::debug!(by, error = %e, "preview"),
             }
             let _ = reply.send(answer);

@@ -94,6 +94,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use barkeep_market::testing::at;
     use barkeep_market::ts::{HOUR, MINUTE};
     use proptest::prelude::*;
 
@@ -104,10 +105,6 @@ mod tests {
         std::fs::write(&file, "database:\n  url: sqlite:never-opened.db\nlog:\n  dir: never-written\n").unwrap();
         let overrides = barkeep_config::Overrides { config: Some(file), ..Default::default() };
         barkeep_config::load_from(&overrides, &barkeep_config::Environment::default()).unwrap().policy
-    }
-
-    fn at(text: &str) -> Ts {
-        Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::lists::{Names, flat, new_names};
 use barkeep_base::text::printable;
 use barkeep_market::instrument::{self, NameError, typed};
 use barkeep_market::symbol::InvalidSymbol;
+use barkeep_market::timeframe::sorted;
 use barkeep_market::{AssetClass, Source, Symbol, Timeframe, Ts};
 use barkeep_pipeline::select;
 pub use barkeep_pipeline::select::TimeBound;
@@ -104,15 +105,6 @@ pub struct SeriesRange {
     /// Last day, month, year or time, inclusive [default: the last bar]
     #[arg(long, value_name = "DATE|TIME", value_parser = dates::last)]
     pub to: Option<TimeBound>,
-}
-
-/// Fine to coarse, each once.
-#[must_use]
-pub fn sorted(timeframes: &[Timeframe]) -> Vec<Timeframe> {
-    let mut all = timeframes.to_vec();
-    all.sort_unstable();
-    all.dedup();
-    all
 }
 
 /// Refuses a range that begins after it ends. The message names both ends as they were written.

@@ -85,7 +85,7 @@ fn refused(error: StoreError) -> CliError {
     match error {
         StoreError::Refused(why) => CliError::usage(why),
         StoreError::Busy(_) => {
-            CliError::new(DATABASE, error.to_string()).hint("stop what works with the database, then try again")
+            CliError::new(DATABASE, error.to_string()).hint("stop the processes that use the database, then try again")
         }
         error => error.into(),
     }

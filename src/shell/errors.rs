@@ -62,9 +62,9 @@ impl From<SelectError> for CliError {
         match e {
             SelectError::NoSymbols => Self::usage(message).hint("add some with `barkeep symbols add AAPL SPY BTC`"),
             SelectError::ClassDiffers { symbol, .. } => Self::usage(message)
-                .hint(format!("leave --asset-class out, or remove it first with `barkeep symbols remove {symbol}`")),
+                .hint(format!("omit --asset-class, or remove it first with `barkeep symbols remove {symbol}`")),
             SelectError::VendorDiffers { symbol, requested, .. } => Self::usage(message).hint(format!(
-                "leave --vendor out; `barkeep symbols set {symbol} --vendor {requested}` changes it while it has no bars"
+                "omit --vendor; `barkeep symbols set {symbol} --vendor {requested}` changes it while it has no bars"
             )),
             SelectError::EmptyRange { from, to } => Self::usage(format!("--from {from} is after --to {to}; swap them")),
             SelectError::Future { from } => Self::usage(format!("--from {from} is in the future; there are no bars yet")),

@@ -104,7 +104,7 @@ impl From<clap::Error> for CliError {
         let text = text.strip_prefix("error: ").unwrap_or(&text);
         let (message, rest) = text.split_once("\n\n").unwrap_or((text, ""));
         let tips = rest.lines().map(str::trim).filter_map(|line| line.strip_prefix("tip: ")).collect::<Vec<_>>();
-        let hint = if tips.is_empty() { "--help shows what is possible".to_owned() } else { tips.join("; ") };
+        let hint = if tips.is_empty() { "--help lists the options".to_owned() } else { tips.join("; ") };
         Self::usage(message.trim()).hint(hint)
     }
 }

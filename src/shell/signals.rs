@@ -28,7 +28,7 @@ impl Signals {
     /// Catches SIGINT and SIGTERM, and SIGHUP when asked to.
     #[must_use]
     pub fn listen(hangup: bool) -> Self {
-        let one = |kind| signal(kind).map_err(|e| tracing::warn!(error = %e, "a signal cannot be caught")).ok();
+        let one = |kind| signal(kind).map_err(|e| tracing::warn!(error = %e, "cannot handle a signal")).ok();
         Self {
             interrupt: one(SignalKind::interrupt()),
             terminate: one(SignalKind::terminate()),

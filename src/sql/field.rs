@@ -173,7 +173,7 @@ impl Field for SeriesId {
 }
 
 fn word<T>(what: &str, text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
-    parse(text).ok_or_else(|| StoreError::Unusable(format!("it holds '{}' where {what} belongs", printable(text))))
+    parse(text).ok_or_else(|| StoreError::Unusable(format!("it holds '{}' instead of {what}", printable(text))))
 }
 
 /// Types stored as a word.

@@ -146,7 +146,7 @@ pub trait Store: Send + Sync {
         0
     }
 
-    /// Answers that this process dropped because a newer one was already stored.
+    /// Responses dropped because a newer one was already stored.
     fn stale_answers(&self) -> u64 {
         0
     }

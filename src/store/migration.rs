@@ -117,16 +117,16 @@ pub(super) async fn apply<C: Migrate>(dialect: Dialect, conn: &mut C) -> Result<
     migrator(dialect).run_direct(None, conn, false).await.map_err(|error| match error {
         MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _) => fault::classify(e),
         MigrateError::VersionMissing(version) => newer(version),
-        MigrateError::VersionMismatch(version) => {
-            StoreError::Unusable(format!("its schema step {version} is not the one of this barkeep; restore a backup"))
-        }
+        MigrateError::VersionMismatch(version) => StoreError::Unusable(format!(
+            "its schema step {version} is not the one of this version of barkeep; restore a backup"
+        )),
         other => StoreError::Unusable(printable(&other.to_string())),
     })
 }
 
 fn newer(version: i64) -> StoreError {
     StoreError::Unusable(format!(
-        "it was made by a newer barkeep (schema {version}, this one knows {}); update barkeep",
+        "it was created by a newer barkeep (schema {version}, this one knows {}); update barkeep",
         STEPS.last().map_or(0, |s| s.version)
     ))
 }

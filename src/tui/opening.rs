@@ -99,9 +99,9 @@ impl Opening {
             // It ends without a word only by a panic, which goes on here.
             (Err(_), Some(thread)) => match thread.join() {
                 Err(bug) => std::panic::resume_unwind(bug),
-                Ok(()) => Err(io::Error::other("the dashboard ended without a word")),
+                Ok(()) => Err(io::Error::other("the dashboard ended without an error message")),
             },
-            (Err(_), None) => Err(io::Error::other("the dashboard ended without a word")),
+            (Err(_), None) => Err(io::Error::other("the dashboard ended without an error message")),
         }
     }
 }

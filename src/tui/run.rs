@@ -156,7 +156,7 @@ where
                         }
                     }
                     Err(e) => {
-                        tracing::info!(error = %e, "the terminal takes no more frames");
+                        tracing::info!(error = %e, "the terminal does not accept output");
                         break Ended::Gone;
                     }
                 }

@@ -43,10 +43,10 @@ impl TerminalGuard {
     /// Takes the terminal: raw input, the other screen, pastes and focus reported.
     ///
     /// # Errors
-    /// When stdin or stdout is no terminal.
+    /// When stdin or stdout is not a terminal.
     pub fn new(mouse: bool) -> io::Result<Self> {
         if !io::stdout().is_terminal() {
-            return Err(io::Error::other("stdout is no terminal"));
+            return Err(io::Error::other("stdout is not a terminal"));
         }
         *DRAWS.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::current().id());
         take(mouse)?;

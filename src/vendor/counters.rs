@@ -14,7 +14,7 @@ use super::fault::{Class, Fault};
 use super::ring::Ring;
 use barkeep_base::percentile::nearest_rank;
 use barkeep_market::Ts;
-use barkeep_market::ts::{MINUTE, SECOND};
+use barkeep_market::ts::{MINUTE, SECOND, millis};
 
 /// Latencies kept for the percentiles.
 const RECENT: usize = 500;
@@ -79,7 +79,7 @@ const UNCERTAIN: i64 = 30 * SECOND;
 ///
 /// The vendor wrote the date somewhere between the start of the request and its end, and cut it down to the second.
 fn clock_skew(start: Ts, latency: Duration, server: Ts) -> Option<i64> {
-    let half = i64::try_from(latency.as_millis() / 2).ok()?;
+    let half = millis(latency) / 2;
     let uncertain = half.saturating_add(SECOND / 2);
     (uncertain <= UNCERTAIN).then(|| (start + half) - (server + SECOND / 2))
 }

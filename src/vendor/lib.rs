@@ -17,8 +17,8 @@ mod refusal;
 pub mod retry;
 pub mod ring;
 mod sound;
-#[cfg(test)]
-mod sound_tests;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod without_key;
 
 use std::collections::BTreeSet;

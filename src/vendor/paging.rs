@@ -76,32 +76,11 @@ impl PageGuard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use barkeep_market::Bar;
+    use barkeep_market::testing;
 
     fn page(times: &[i64], next: Option<&str>) -> Page {
-        let bar = |t: &i64| Bar {
-            ts: Ts(*t),
-            open: 1.0,
-            high: 1.0,
-            low: 1.0,
-            close: 1.0,
-            volume: 1.0,
-            vwap: None,
-            trades: None,
-        };
-        Page {
-            bars: times.iter().map(bar).collect(),
-            query_count: 0,
-            full: false,
-            answers_to: None,
-            dropped: 0,
-            next: next.map(|c| Cursor(c.to_owned())),
-            request_id: None,
-            server_time: None,
-            delayed: false,
-            adjusted: false,
-            bytes: 0,
-        }
+        let bars = times.iter().map(|t| testing::bar(Ts(*t), 1.0)).collect();
+        Page { next: next.map(|c| Cursor(c.to_owned())), ..crate::testing::page(bars) }
     }
 
     fn cursor(text: &str) -> Cursor {

@@ -198,3 +198,6 @@ pub(crate) fn is_cut(bars: &[Bar], query: &AggregateQuery) -> bool {
     let silences = bars.iter().zip(bars.iter().skip(1)).map(|(a, b)| silent(end(a), b.ts));
     silent(end(last), query.range.end) > silences.max().unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ mod support {
     pub mod http;
     pub mod postgres;
     pub mod rig;
-    pub mod rows;
+    pub use barkeep::store::testing as rows;
     pub mod scripted;
 }
 

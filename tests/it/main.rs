@@ -23,8 +23,7 @@ mod support {
     pub mod postgres;
     pub mod recorded;
     pub mod rig;
-    #[allow(dead_code, reason = "`store` uses the rest of it")]
-    pub mod rows;
+    pub use barkeep::store::testing as rows;
     pub mod scripted;
 }
 

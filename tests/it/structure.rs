@@ -68,9 +68,9 @@ fn rust_files(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Tests, and the store in memory, which exists for them.
+/// Tests, and what exists for them: builders of values, the store in memory.
 fn is_test_file(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == "tests")
+    path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "testing")
         || path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"))
         || path.starts_with(module_dir("store").join("memory"))
 }

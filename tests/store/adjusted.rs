@@ -3,6 +3,7 @@
 use barkeep::market::calendar::Override;
 use barkeep::market::dividend::PriceFactors;
 use barkeep::market::split::Split;
+use barkeep::market::testing;
 use barkeep::market::ts::{HOUR, MINUTE};
 use barkeep::market::{AssetClass, Bar, Calendar, Timeframe, Ts};
 use barkeep::store::{Dialect, HolidayRow, SeriesId, StoredBar, SymbolRow, open};
@@ -21,8 +22,7 @@ fn midnight(day: &str) -> Ts {
 
 /// A level bar: one price, and so many shares.
 fn level(ts: Ts, price: f64, volume: f64) -> StoredBar {
-    let bar_of =
-        Bar { ts, open: price, high: price, low: price, close: price, volume, vwap: Some(price), trades: None };
+    let bar_of = Bar { volume, vwap: Some(price), ..testing::bar(ts, price) };
     StoredBar { bar: bar_of, ..bar(0, price) }
 }
 

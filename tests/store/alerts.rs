@@ -1,10 +1,11 @@
 //! What reports and alerts ask of the store.
 
+use barkeep::market::testing::candle;
 use std::sync::Arc;
 
 use barkeep::config::policy::Severity;
 use barkeep::market::features::Features;
-use barkeep::market::{AssetClass, Bar, Interval, Timeframe, Ts};
+use barkeep::market::{Bar, Interval, Timeframe, Ts};
 use barkeep::store::{
     Coverage, CoverageState, EnginePause, Evidence, ExecutionRow, ExecutionStatus, FeatureFailure, FeatureRow,
     FeatureWrite, NewAlert, OpenAlertCount, OperatorAction, PageCommit, QuarantinedBar, SeriesId, SeriesRunState,
@@ -30,7 +31,7 @@ fn write(series: SeriesId) -> SeriesWrite {
 }
 
 fn bar(ts: i64) -> Bar {
-    Bar { ts: Ts(ts), open: 1.0, high: 2.0, low: 1.0, close: 2.0, volume: 3.0, vwap: None, trades: None }
+    candle(Ts(ts), [1.0, 2.0, 1.0, 2.0])
 }
 
 async fn commit(store: &dyn Store, write: SeriesWrite) {
@@ -45,13 +46,8 @@ fn covered(state: CoverageState, start: i64, end: i64, expires: Option<i64>) -> 
 pub async fn open_alerts_are_counted_by_kind_and_severity(db: &Db) {
     let store = &db.store;
     assert_eq!(store.open_alert_counts().await.unwrap(), []);
-    let alert = |kind: &str, severity, subject: &str| NewAlert {
-        kind: kind.into(),
-        severity,
-        subject: Some(subject.into()),
-        message: "it is so".into(),
-        raised_at: Ts(1),
-    };
+    let alert =
+        |kind: &str, severity, subject: &str| NewAlert { severity, ..rows::new_alert(kind, Some(subject), Ts(1)) };
     for subject in 0..30 {
         store.raise_alert(&alert("stale", Severity::Warning, &subject.to_string())).await.unwrap();
     }
@@ -84,11 +80,8 @@ pub async fn alerts_are_raised_once_and_resolved_once(db: &Db) {
     let store = &db.store;
     assert_eq!(store.alerts(false, 9).await.unwrap(), []);
     let alert = |kind: &str, subject: Option<&str>, at: i64| NewAlert {
-        kind: kind.into(),
-        severity: Severity::Critical,
-        subject: subject.map(str::to_owned),
         message: "it's \"wrong\" \u{1F525}".into(),
-        raised_at: Ts(at),
+        ..rows::new_alert(kind, subject, Ts(at))
     };
     assert!(store.raise_alert(&alert("stale", None, 1)).await.unwrap());
     assert!(!store.raise_alert(&alert("stale", None, 2)).await.unwrap(), "one is open");
@@ -117,12 +110,8 @@ pub async fn alerts_are_raised_once_and_resolved_once(db: &Db) {
 pub async fn actions_are_listed_newest_first_and_noted_once(db: &Db) {
     let store = &db.store;
     let act = |at: i64, action: &str, target: Option<&str>| OperatorAction {
-        at: Ts(at),
-        actor: "cli:alice".into(),
-        action: action.into(),
-        target: target.map(str::to_owned),
         detail: Some("x".repeat(100_000)),
-        result: "ok".into(),
+        ..rows::operator_action(action, target, Ts(at))
     };
     let all = [act(1, "pause", Some("AAA")), act(2, "pause", Some("engine")), act(3, "trigger", None)];
     for action in &all {
@@ -183,13 +172,7 @@ pub async fn quarantined_times_leave_out_accepted_bars(db: &Db) {
     assert_eq!(times, [Ts(2 * HOUR), Ts(3 * HOUR)]);
     let rows = store.quarantine(true).await.unwrap();
     let of = |ts: i64| rows.iter().find(|r| r.bar.ts == Ts(ts)).unwrap().id;
-    let stored = StoredBar {
-        bar: bar(2 * HOUR),
-        provisional: false,
-        quality_score: 0.5,
-        quality_notes: None,
-        fetched_at: Ts(0),
-    };
+    let stored = StoredBar { quality_score: 0.5, ..rows::stored(bar(2 * HOUR)) };
     store.decide_quarantine(of(2 * HOUR), Verdict::Accepted, Some(stored), Ts(9)).await.unwrap();
     store.decide_quarantine(of(3 * HOUR), Verdict::Rejected, None, Ts(9)).await.unwrap();
     assert_eq!(store.quarantined_since(ids[0], Ts(0)).await.unwrap(), [Ts(HOUR), Ts(3 * HOUR)]);
@@ -210,18 +193,10 @@ fn execution(started: i64, completed: Option<i64>, status: ExecutionStatus, good
 
 fn status(of: &ExecutionRow, symbol: &str, tf: Timeframe, state: SeriesRunState) -> SeriesStatus {
     SeriesStatus {
-        execution_id: of.execution_id,
-        symbol: sym(symbol),
-        asset_class: AssetClass::Stock,
-        timeframe: tf,
-        status: state,
         records_processed: 1,
         records_inserted: 1,
-        features_computed: 0,
         error_message: (state == SeriesRunState::Failed).then(|| "e".repeat(200_000)),
-        started_at: None,
-        completed_at: None,
-        duration_seconds: None,
+        ..rows::series_status(of.execution_id, symbol, tf, state)
     }
 }
 
@@ -279,8 +254,7 @@ pub async fn no_success_yet(db: &Db) {
 pub async fn features_that_failed_or_are_absent(db: &Db) {
     let store = &db.store;
     let ids = seeded(store.as_ref()).await;
-    let stored =
-        StoredBar { bar: bar(HOUR), provisional: false, quality_score: 1.0, quality_notes: None, fetched_at: Ts(0) };
+    let stored = rows::stored(bar(HOUR));
     for k in [0, 1, 2] {
         commit(store.as_ref(), SeriesWrite { bars: vec![stored.clone()], ..write(ids[k]) }).await;
     }
@@ -320,13 +294,7 @@ pub async fn features_that_failed_or_are_absent(db: &Db) {
 }
 
 pub async fn readers_see_alerts_and_raise_none(db: &Db) {
-    let alert = NewAlert {
-        kind: "lost".into(),
-        severity: Severity::Info,
-        subject: None,
-        message: "m".into(),
-        raised_at: Ts(4),
-    };
+    let alert = rows::new_alert("lost", None, Ts(4));
     assert!(db.store.raise_alert(&alert).await.unwrap());
     let reader = open(db.url(), true).await.unwrap();
     let other = NewAlert { kind: "x".into(), ..alert };

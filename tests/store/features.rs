@@ -1,5 +1,7 @@
 //! Features in the store: what is written, what is left alone, what is remembered.
 
+use crate::support::rows;
+use barkeep::market::testing::candle;
 use std::sync::Arc;
 
 use barkeep::market::features::{
@@ -30,7 +32,7 @@ fn bars(count: usize) -> Vec<Bar> {
         .map(|n| {
             close *= 1.0 + ((n * 7919 % 401) as f64 - 200.0) / 10_000.0;
             let (high, low) = (close * 1.01, close * 0.99);
-            Bar { ts: at(n), open: close, high, low, close, volume: (n % 17) as f64 / 3.0, vwap: None, trades: None }
+            Bar { volume: (n % 17) as f64 / 3.0, ..candle(at(n), [close, high, low, close]) }
         })
         .collect()
 }
@@ -47,13 +49,7 @@ async fn series(store: &Arc<dyn Store>, names: &[&str]) -> Vec<SeriesId> {
 }
 
 async fn store_bars(store: &Arc<dyn Store>, series: SeriesId, bars: &[Bar]) {
-    let stored = |bar: &Bar| StoredBar {
-        bar: *bar,
-        provisional: false,
-        quality_score: 1.0,
-        quality_notes: None,
-        fetched_at: Ts(T0),
-    };
+    let stored = |bar: &Bar| StoredBar { fetched_at: Ts(T0), ..rows::stored(*bar) };
     let write = SeriesWrite { bars: bars.iter().map(stored).collect(), ..SeriesWrite::nothing(series) };
     store.commit_page(PageCommit { writes: vec![write], ..PageCommit::default() }).await.unwrap();
 }

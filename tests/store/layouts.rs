@@ -270,8 +270,12 @@ fn cut(url: &str) {
 async fn a_conversion_that_is_cut_off_leaves_everything_as_it_was() {
     let db = filled(shared()).await;
     let before = seen(&db).await;
-    for word in ["counting and summing all", "copying feature_values", "making the key of bars", "counting and summing again"]
-    {
+    for word in [
+        "counting and summing all",
+        "copying feature_values",
+        "building the primary key of bars",
+        "counting and summing again",
+    ] {
         let mut upkeep = upkeep(&db).await;
         let told = |line: &str| {
             if line.starts_with(word) {

@@ -13,7 +13,7 @@
 #[path = "../support"]
 mod support {
     pub mod postgres;
-    pub mod rows;
+    pub use barkeep::store::testing as rows;
 }
 
 mod adjusted;

@@ -1,7 +1,8 @@
 //! Rows to store: each case changes what it is about.
 
 use barkeep::market::dividend::Dividend;
-use barkeep::market::{AssetClass, Bar, Interval, Symbol, Timeframe, Ts};
+use barkeep::market::testing::{self, candle};
+use barkeep::market::{Bar, Interval, Symbol, Timeframe, Ts};
 use barkeep::store::{
     Coverage, CoverageState, ExecutionRow, ExecutionStatus, PageCommit, RequestRow, SeriesId, SeriesRunState,
     SeriesStatus, SeriesWrite, StoredBar, SymbolRow, Trigger, WriteOutcome,
@@ -28,20 +29,13 @@ pub fn span(from: i64, to: i64) -> Interval {
 
 pub fn bar(n: i64, close: f64) -> StoredBar {
     StoredBar {
-        bar: Bar {
-            ts: minute(n),
-            open: 10.25,
-            high: 11.0,
-            low: 0.1 + 0.2,
-            close,
+        fetched_at: Ts(T0 + 1),
+        ..rows::stored(Bar {
             volume: 1_234.5,
             vwap: Some(10.1),
             trades: Some(7),
-        },
-        provisional: false,
-        quality_score: 1.0,
-        quality_notes: None,
-        fetched_at: Ts(T0 + 1),
+            ..candle(minute(n), [10.25, 11.0, 0.1 + 0.2, close])
+        })
     }
 }
 
@@ -67,15 +61,10 @@ pub fn symbol_row(name: &str, timeframes: &[Timeframe]) -> SymbolRow {
 
 pub fn dividend(ex_date: NaiveDate, cash_amount: f64) -> Dividend {
     Dividend {
-        id: format!("E{ex_date}"),
-        ex_date,
-        cash_amount,
-        currency: Some("USD".into()),
         kind: Some("recurring".into()),
         frequency: Some(4),
-        declaration_date: None,
         record_date: Some(ex_date),
-        pay_date: None,
+        ..testing::dividend(ex_date, cash_amount)
     }
 }
 
@@ -120,30 +109,16 @@ pub fn execution(id: u128, started: i64, status: ExecutionStatus) -> ExecutionRo
 
 pub fn status(id: u128, symbol: &str, timeframe: Timeframe, state: SeriesRunState) -> SeriesStatus {
     SeriesStatus {
-        execution_id: Uuid::from_u128(id),
-        symbol: sym(symbol),
-        asset_class: AssetClass::Stock,
-        timeframe,
-        status: state,
         records_processed: 10,
         records_inserted: 9,
-        features_computed: 0,
-        error_message: None,
         started_at: Some(Ts(T0)),
-        completed_at: None,
-        duration_seconds: None,
+        ..rows::series_status(Uuid::from_u128(id), symbol, timeframe, state)
     }
 }
 
 pub fn covered(from: i64, to: i64, state: CoverageState, fetched: i64, expires: Option<i64>) -> Coverage {
     Coverage {
-        range: span(from, to),
-        state,
-        request_id: Some(format!("r{fetched}")),
-        fetched_at: Ts(T0 + fetched),
         expires_at: expires.map(|e| Ts(T0 + e)),
-        found_at: None,
-        answers: 1,
-        surprise: None,
+        ..Coverage::answered(span(from, to), state, Some(format!("r{fetched}")), Ts(T0 + fetched))
     }
 }

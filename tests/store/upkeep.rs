@@ -1,13 +1,13 @@
 //! Looking after a database: old rows go, what does not hold is found and mended.
 
-use barkeep::config::policy::Severity;
+use crate::support::rows;
 use barkeep::market::Timeframe;
 use barkeep::market::Ts;
 use barkeep::market::ts::DAY;
 use barkeep::store::upkeep::{Invariant, Upkeep};
 use barkeep::store::{
-    Coverage, CoverageState, Dialect, ExecutionStatus, Log, NewAlert, OperatorAction, RequestFilter, RequestRow,
-    SeriesRunState, SeriesWrite, Starting, open,
+    Coverage, CoverageState, Dialect, ExecutionStatus, Log, RequestFilter, RequestRow, SeriesRunState, SeriesWrite,
+    Starting, open,
 };
 
 use crate::database::Db;
@@ -59,27 +59,14 @@ pub async fn old_rows_go_and_totals_stay(db: &Db) {
     assert_eq!(left, [3, 4, 5, 6]);
     assert_eq!(db.count("symbol_computation_status").await, 8, "of the one that runs");
 
-    let act = |at: i64, target: &str| OperatorAction {
-        at: Ts(T0 + at),
-        actor: "tui:a".into(),
-        action: "pause".into(),
-        target: Some(target.into()),
-        detail: None,
-        result: "ok".into(),
-    };
+    let act = |at: i64, target: &str| rows::operator_action("pause", Some(target), Ts(T0 + at));
     for action in [act(1, "A"), act(2, "A"), act(3, "B"), act(200 * DAY, "C")] {
         store.record_action(&action).await.unwrap();
     }
     pieces(Log::Audit).await;
     assert_eq!(store.operator_actions(None, 9).await.unwrap().len(), 3, "who paused what is paused stays known");
 
-    let alert = |subject: &str| NewAlert {
-        kind: "stale".into(),
-        severity: Severity::Warning,
-        subject: Some(subject.into()),
-        message: "old".into(),
-        raised_at: Ts(T0),
-    };
+    let alert = |subject: &str| rows::new_alert("stale", Some(subject), Ts(T0));
     for subject in ["open", "resolved", "lately"] {
         store.raise_alert(&alert(subject)).await.unwrap();
     }
@@ -105,16 +92,7 @@ async fn sound(db: &Db) -> i64 {
     db.store.put_symbols(&[symbol_row("MSFT", &[Timeframe::D1])]).await.unwrap();
     let id = one_series(db).await;
     let id = db.store.series().await.unwrap().iter().find(|row| row.symbol == sym("AAPL")).map_or(id, |row| row.id);
-    let covered = Coverage {
-        range: span(0, 100),
-        state: CoverageState::Present,
-        request_id: None,
-        fetched_at: Ts(T0),
-        expires_at: None,
-        found_at: None,
-        answers: 1,
-        surprise: None,
-    };
+    let covered = Coverage::answered(span(0, 100), CoverageState::Present, None, Ts(T0));
     let bars = (0..50).map(|n| bar(n, 10.5)).collect();
     commit(db, SeriesWrite { bars, coverage: vec![covered], ..SeriesWrite::nothing(id) }).await;
     id.0

@@ -1,5 +1,6 @@
 //! The engine in this process, with a clock that tests set: for what takes days outside.
 
+pub use barkeep::market::testing::at;
 use std::str::FromStr as _;
 use std::sync::{Arc, Mutex};
 
@@ -19,20 +20,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::bench::{Values, vendor_bars};
 
-/// An instant from RFC 3339.
-pub fn at(text: &str) -> Ts {
-    Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
-}
-
 fn wish(symbols: &[&str], timeframes: &str, from: Option<&str>, to: Option<&str>) -> Backfill {
     let selection = Selection {
         symbols: symbols.iter().map(|s| Symbol::from_str(s).unwrap()).collect(),
         timeframes: Some(timeframes.split(',').map(|tf| Timeframe::from_str(tf).unwrap()).collect()),
         from: from.map(|day| day.parse().unwrap()),
         to: to.map(|day| day.parse().unwrap()),
-        class: None,
-        vendor: None,
-        refetch: false,
+        ..Selection::default()
     };
     Backfill::new(selection, Mode::Pipeline, Trigger::Cli)
 }

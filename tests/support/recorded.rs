@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use barkeep::market::testing::candle;
+use barkeep::market::{Bar, Ts};
+
 use super::bench::Values;
 
 /// One recorded series: the bars by their start.
@@ -41,6 +44,17 @@ pub fn read(data: &Path, name: &str) -> Series {
             (cells[0].parse().unwrap(), (n(1), n(2), n(3), n(4), n(5), vwap, trades))
         })
         .collect()
+}
+
+/// The bars of a recorded file.
+pub fn bars(data: &Path, name: &str) -> Vec<Bar> {
+    let bar = |(ts, (open, high, low, close, volume, vwap, trades))| Bar {
+        volume,
+        vwap,
+        trades,
+        ..candle(Ts(ts), [open, high, low, close])
+    };
+    read(data, name).into_iter().map(bar).collect()
 }
 
 /// Names of a folder's files (`AAPL.polygon`), in order.

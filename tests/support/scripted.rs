@@ -5,6 +5,8 @@
 //! hours and its volume from all of them, nothing is served before its minute is over. Each call takes a virtual
 //! latency and may fail as the script says. So a week of vendor traffic passes on a paused clock in milliseconds.
 
+use barkeep::market::testing::candle;
+use barkeep::vendor::testing::page;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -240,15 +242,11 @@ impl Vendor for Scripted {
         Ok(Page {
             query_count: base.len() as u64,
             full: next.is_some(),
-            answers_to: None,
-            dropped: 0,
             next: next.map(|t| Cursor(t.ms().to_string())),
             request_id: Some(id),
             server_time: Some(self.clock.now()),
-            delayed: false,
-            adjusted: false,
             bytes: bars.len() as u64 * 100,
-            bars,
+            ..page(bars)
         })
     }
 
@@ -359,15 +357,12 @@ pub fn made_up(ticker: &str, minute: Ts) -> Option<Bar> {
     };
     let (open, close) = (level(n), level(n + 1));
     let dollars = |cents: i64| cents as f64 / 100.0;
+    let (high, low) = (open.max(close) + (luck >> 8) as i64 % 4, open.min(close) - (luck >> 16) as i64 % 4);
     Some(Bar {
-        ts: minute,
-        open: dollars(open),
-        high: dollars(open.max(close) + (luck >> 8) as i64 % 4),
-        low: dollars(open.min(close) - (luck >> 16) as i64 % 4),
-        close: dollars(close),
         volume: (100 + (luck >> 24) % 900) as f64,
         vwap: Some(dollars(open + close) / 2.0),
         trades: Some(1 + (luck >> 40) as i64 % 50),
+        ..candle(minute, [open, high, low, close].map(dollars))
     })
 }
 

@@ -95,7 +95,7 @@ fn what_somebody_else_wrote_meanwhile_is_kept() {
     let (home, file) = home("sed -i s/4/3/ \"$2\"; sed -i s/4/5/ config/barkeep.yaml");
     let mut shell = edit(home.path(), &[]);
     assert_eq!(shell.ended(), 1, "{}", shell.text());
-    shell.until("was changed meanwhile");
+    shell.until("was changed while you were editing");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "vendor:\n  attempts: 5\n");
 }
 

@@ -13,8 +13,7 @@
 #[path = "../support"]
 mod support {
     pub mod messages;
-    #[allow(dead_code, reason = "`store` uses the rest of it")]
-    pub mod rows;
+    pub use barkeep::store::testing as rows;
     pub mod screens;
 }
 

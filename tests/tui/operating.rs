@@ -1,5 +1,6 @@
 //! What an operator does about what is wrong: one selection for three screens, plans before requests, bars side by side.
 
+use crate::support::rows;
 use std::sync::Arc;
 
 use barkeep::market::Timeframe;
@@ -152,12 +153,9 @@ fn escape_lets_the_run_list_follow_the_run_again() {
 #[test]
 fn actions_are_told_in_words() {
     let action = |name: &str, target: Option<&str>, detail: Option<&str>| barkeep::store::OperatorAction {
-        at: screens::now(),
         actor: "tui:ana".into(),
-        action: name.into(),
-        target: target.map(str::to_owned),
         detail: detail.map(str::to_owned),
-        result: "ok".into(),
+        ..rows::operator_action(name, target, screens::now())
     };
     let words = |a: barkeep::store::OperatorAction| phrase::deed(&a);
     assert_eq!(words(action("decide", Some("quarantine 31"), Some("accepted"))), "accepted quarantined bar 31");

@@ -3,10 +3,9 @@ use super::*;
 use barkeep_base::process;
 use barkeep_config::{Environment, Loaded, Overrides, load_from};
 use barkeep_market::ts::MINUTE;
-use barkeep_market::{AssetClass, Bar, Interval};
+use barkeep_market::{AssetClass, Interval};
 use barkeep_store::{
-    Coverage, CoverageState, CriticalitySource, ExecutionRow, ExecutionStatus, Listing, PageCommit, SeriesWrite,
-    StoredBar, SymbolRow, Trigger,
+    Coverage, CoverageState, ExecutionRow, ExecutionStatus, PageCommit, SeriesWrite, StoredBar, SymbolRow, testing,
 };
 use uuid::Uuid;
 
@@ -36,20 +35,7 @@ impl Bench {
     }
 
     async fn add(&self, name: &str, criticality: Criticality, added_at: Ts) {
-        let row = SymbolRow {
-            symbol: name.parse().unwrap(),
-            asset_class: AssetClass::Crypto,
-            vendor_ticker: format!("X:{name}USD"),
-            vendor: barkeep_market::Source::Massive,
-            criticality,
-            criticality_source: CriticalitySource::Operator,
-            timeframes: vec![Timeframe::M5],
-            active: true,
-            paused: false,
-            added_at,
-            history_from: None,
-            listing: Listing::default(),
-        };
+        let row = SymbolRow { criticality, added_at, ..testing::symbol_of(name, AssetClass::Crypto, &[Timeframe::M5]) };
         self.store.put_symbols(&[row]).await.unwrap();
     }
 
@@ -61,8 +47,7 @@ impl Bench {
     /// A bar that ended so long ago, and when its newest end was asked for.
     async fn bar(&self, name: &str, ago: i64, checked_at: Option<Ts>, coverage: Vec<Coverage>) {
         let ts = (now() - ago).floor(5 * MINUTE) - 5 * MINUTE;
-        let bar = Bar { ts, open: 1.0, high: 1.0, low: 1.0, close: 1.0, volume: 1.0, vwap: None, trades: None };
-        let stored = StoredBar { bar, provisional: false, quality_score: 1.0, quality_notes: None, fetched_at: now() };
+        let stored = StoredBar { fetched_at: now(), ..testing::stored(barkeep_market::testing::bar(ts, 1.0)) };
         let write =
             SeriesWrite { bars: vec![stored], coverage, checked_at, ..SeriesWrite::nothing(self.id(name).await) };
         self.store.commit_page(PageCommit { writes: vec![write], ..PageCommit::default() }).await.unwrap();
@@ -73,40 +58,19 @@ impl Bench {
         let id = Uuid::new_v4();
         let is_over = status != ExecutionStatus::Running;
         let row = ExecutionRow {
-            execution_id: id,
-            trigger: Trigger::Schedule,
-            mode: "pipeline".into(),
             started_at: now() - ago,
             completed_at: is_over.then(|| now() - ago + MINUTE),
-            duration_seconds: None,
             total_symbols: 1,
-            successful_symbols: 0,
-            failed_symbols: 0,
-            total_records_processed: 0,
-            requests: 0,
-            rate_limited: 0,
-            retries: 0,
-            status,
-            error_message: None,
             owner: process::mark(),
-            selection: None,
-            late_bars: 0,
-            changed_bars: 0,
+            ..testing::execution(id, status)
         };
         self.store.put_execution(&row).await.unwrap();
         let status = SeriesStatus {
-            execution_id: id,
-            symbol: name.parse().unwrap(),
             asset_class: AssetClass::Crypto,
-            timeframe: Timeframe::M5,
-            status: of_series,
-            records_processed: 0,
-            records_inserted: 0,
-            features_computed: 0,
             error_message: (of_series == SeriesRunState::Failed).then(|| "transient: 503".to_owned()),
             started_at: Some(now() - ago),
             completed_at: is_over.then(|| now() - ago + MINUTE),
-            duration_seconds: None,
+            ..testing::series_status(id, name, Timeframe::M5, of_series)
         };
         self.store.put_series_statuses(vec![status]).await.unwrap();
     }

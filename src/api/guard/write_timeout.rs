@@ -34,7 +34,7 @@ impl WriteTimeout {
         let until = Instant::now() + self.limit;
         let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep_until(until)));
         ready!(deadline.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read")))
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read the response")))
     }
 }
 

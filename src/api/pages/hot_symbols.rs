@@ -129,7 +129,7 @@ impl HotSymbolCache {
         let busiest = match store.busiest_symbols(self.top).await {
             Ok(symbols) => Arc::new(symbols.into_iter().collect::<HashSet<_>>()),
             Err(e) => {
-                tracing::debug!(error = %e, "cannot read which symbols are busiest");
+                tracing::debug!(error = %e, "cannot read the symbols with the largest volume");
                 return false;
             }
         };

@@ -98,7 +98,7 @@ struct FeatureRow {
         ("timeframe" = Option<crate::types::TimeframeName>, Query, description = "`1d` by default"),
         ("start" = Option<crate::types::WhenText>, Query, description = "First day (2024-01-31) or time (RFC 3339)"),
         ("end" = Option<crate::types::WhenText>, Query, description = "Last day or time, inclusive"),
-        ("before" = Option<crate::types::WhenText>, Query, description = "Only rows before this day or time; `next` has it"),
+        ("before" = Option<crate::types::WhenText>, Query, description = "Only rows before this day or time: `next` of the previous page"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Rows, 500 by default")),
     responses((status = 200, body = FeaturePage, description = "A page of features")))]
 pub(crate) async fn quant(

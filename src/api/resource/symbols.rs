@@ -135,7 +135,7 @@ fn page<'r>(reading: &'r Reading, params: &Params) -> Result<(&'r [SymbolRow], O
 #[utoipa::path(get, path = "/api/v1/symbols", operation_id = "list_symbols", tag = "data",
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Symbols, 1000 by default"),
-        ("after" = Option<crate::types::SymbolName>, Query, description = "Only symbols after this one; `next` has it")),
+        ("after" = Option<crate::types::SymbolName>, Query, description = "Only symbols after this one: `next` of the previous page")),
     responses((status = 200, body = SymbolList, description = "A page of symbols")))]
 pub(crate) async fn list(State(api): State<App>, params: Params) -> Result<Json<SymbolList>, Problem> {
     let params = params.only(&["limit", "after"])?;
@@ -153,7 +153,7 @@ pub(crate) async fn list(State(api): State<App>, params: Params) -> Result<Json<
 #[utoipa::path(get, path = "/api/v1/symbols/detailed", operation_id = "list_symbols_detailed", tag = "data",
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Symbols, 1000 by default"),
-        ("after" = Option<crate::types::SymbolName>, Query, description = "Only symbols after this one; `next` has it")),
+        ("after" = Option<crate::types::SymbolName>, Query, description = "Only symbols after this one: `next` of the previous page")),
     responses((status = 200, body = DetailedSymbols, description = "A page of symbols")))]
 pub(crate) async fn detailed(State(api): State<App>, params: Params) -> Result<Json<DetailedSymbols>, Problem> {
     let params = params.only(&["limit", "after"])?;

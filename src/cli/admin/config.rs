@@ -42,9 +42,9 @@ pub enum ConfigCommand {
         #[arg(long)]
         policy: bool,
     },
-    /// Write the commented default settings to a file of your own, which must not exist yet
+    /// Write the commented default settings to a new file
     Init,
-    /// Open the settings file in use in an editor ($VISUAL, else $EDITOR); what is wrong is told before it counts
+    /// Edit the settings file in $VISUAL or $EDITOR; it is checked before it is saved
     Edit,
     /// Print the files that are used
     Path,

@@ -34,18 +34,18 @@ pub struct DbArgs {
 
 #[derive(Subcommand, Clone, Debug)]
 pub enum DbCommand {
-    /// Check pages, counts, coverage, features and bars against each other; exit code 1 when something is wrong
+    /// Check the database for damage and contradictions; exit code 1 if there are any
     ///
-    /// Says what is wrong, for which series and which command mends it. Reads the whole database; a service may run
-    /// meanwhile.
+    /// Shows each problem with its series and the command that repairs it. Reads the whole database; a service may keep
+    /// running.
     Check {
         /// Also compare every index with its table (SQLite; takes several times as long)
         #[arg(long)]
         thorough: bool,
-        /// Mend what can be mended from what is stored, then check again
+        /// Repair what can be repaired from stored data, then check again
         ///
-        /// Counts are made anew, rows that belong to nothing are deleted, bars that cannot be true move to the revisions, and
-        /// coverage of bars that are gone is forgotten. The next run fetches those and computes features again.
+        /// Counts are corrected, orphaned rows are deleted, invalid bars move to the revisions, and coverage of bars that are
+        /// missing is dropped. The next run fetches those and computes features again.
         #[arg(long)]
         repair: bool,
     },
@@ -53,24 +53,24 @@ pub enum DbCommand {
     Info,
     /// Write a consistent copy to a new file, also while a service runs
     ///
-    /// For PostgreSQL the pg_dump line to use is printed instead.
+    /// For PostgreSQL, print the pg_dump command to use instead.
     Backup {
         /// New file of the copy
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Delete rows of logs that are older than the retention settings keep
+    /// Delete history rows that are older than the retention settings allow
     ///
     /// The service does the same once a day. Bars, revisions and quarantined bars are never deleted.
     Prune,
-    /// Give unused space back to the file system
+    /// Return unused space to the file system
     ///
-    /// SQLite needs free space of twice the database and lets nobody write meanwhile.
+    /// SQLite needs free space of twice the size of the database, and nothing can be written meanwhile.
     Vacuum,
     /// Convert bars and features into partitions or hypertables, or back (PostgreSQL; see docs/scaling.md)
     ///
-    /// The service must be stopped, and the server needs free space for a second copy of both tables. One transaction: whatever
-    /// ends it leaves everything as it was. All rows are counted and summed before and after.
+    /// The service must be stopped, and the server needs free space for a second copy of both tables. It is one transaction: if
+    /// it is interrupted, nothing has changed. All rows are counted and summed before and after.
     Convert(convert::ConvertArgs),
 }
 
@@ -100,10 +100,6 @@ async fn info(session: &Session) -> Result<(), CliError> {
     }
 }
 
-fn size(n: u64) -> String {
-    bytes(i64::try_from(n).unwrap_or(i64::MAX))
-}
-
 async fn backup(session: &Session, file: &std::path::Path) -> Result<(), CliError> {
     let mut upkeep = open_upkeep(session, false).await?;
     let shown = barkeep_base::text::printable(&file.display().to_string());
@@ -131,7 +127,7 @@ async fn backup(session: &Session, file: &std::path::Path) -> Result<(), CliErro
     if session.json {
         return print_json(&json!({ "dialect": "sqlite", "written": true, "file": shown, "bytes": written }));
     }
-    print(&format!("wrote {shown} ({})\n", size(written)))
+    print(&format!("wrote {shown} ({})\n", bytes(written)))
 }
 
 async fn prune(session: &Session) -> Result<(), CliError> {
@@ -168,14 +164,14 @@ async fn vacuum(session: &Session) -> Result<(), CliError> {
     let after = upkeep.size().await;
     upkeep.close().await;
     done.map_err(|e| match e {
-        StoreError::Busy(_) => CliError::new(DATABASE, e.to_string()).hint("stop the service for it, or try again"),
+        StoreError::Busy(_) => CliError::new(DATABASE, e.to_string()).hint("stop the service and try again"),
         e => e.into(),
     })?;
     let after = after?;
     if session.json {
         return print_json(&json!({ "bytes_before": before, "bytes_after": after }));
     }
-    print(&format!("{} before, {} now\n", size(before), size(after)))
+    print(&format!("{} before, {} now\n", bytes(before), bytes(after)))
 }
 
 /// Opens the database to look after it: it must exist.

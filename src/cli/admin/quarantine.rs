@@ -39,7 +39,7 @@ pub enum QuarantineCommand {
         /// Ids, from `barkeep quarantine list`
         #[arg(value_name = "ID", required = true)]
         ids: Vec<i64>,
-        /// Replace stored bars, too
+        /// Also replace stored bars
         #[arg(long)]
         yes: bool,
     },
@@ -49,7 +49,7 @@ pub enum QuarantineCommand {
         #[arg(value_name = "ID", required = true)]
         ids: Vec<i64>,
     },
-    /// Take decisions back: the bars wait again, and what an accepted one replaced is stored again
+    /// Undo decisions: the bars are pending again, and a bar that an accepted one replaced is restored
     Undo {
         /// Ids, from `barkeep quarantine list --all`
         #[arg(value_name = "ID", required = true)]
@@ -58,7 +58,7 @@ pub enum QuarantineCommand {
 }
 
 /// What the ids of an undo may be.
-const DECIDED: &str = "`barkeep quarantine list --all` shows which bars are decided";
+const DECIDED: &str = "`barkeep quarantine list --all` shows the reviewed bars";
 const LISTED: &str = "`barkeep quarantine list` shows the ids";
 
 pub(crate) fn run(args: &QuarantineArgs, globals: &Globals) -> Result<(), CliError> {
@@ -125,7 +125,7 @@ async fn review(session: &Session, ids: &[i64], verdict: Verdict, may_replace: b
             let what = format!("bar {id} would replace the stored bar of {} {}", row.symbol, row.timeframe);
             return Err(CliError::usage(format!("{what} at {} (score {score}); nothing was changed", row.bar.ts))
                 .hint(format!(
-                    "`barkeep quarantine show {id}` shows both; --yes replaces it, `quarantine undo` takes it back"
+                    "`barkeep quarantine show {id}` shows both; --yes replaces it, `barkeep quarantine undo` restores it"
                 )));
         }
     }

@@ -16,7 +16,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use self::listed::{listed, show, show_one, with_paused};
-use crate::args::{sorted, symbol};
+use crate::args::symbol;
 use crate::dates;
 use crate::exit::CliError;
 use crate::globals::{Globals, Session, block_on};
@@ -25,6 +25,7 @@ use crate::output::{print, print_json, warn};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::plural;
 use barkeep_config::yaml::suggest;
+use barkeep_market::timeframe::sorted;
 use barkeep_market::{AssetClass, Criticality, Source, Symbol, Timeframe, Ts};
 use barkeep_pipeline::names::{self, Known, Wanted};
 use barkeep_service::handle::{PAUSE, RESUME, series_target};
@@ -96,9 +97,9 @@ pub enum SymbolsCommand {
         )]
         timeframe: Vec<Timeframe>,
     },
-    /// Unite symbols that are tracked under two names, such as BTC and BTC-USD; shows what it would do
+    /// Merge symbols that are tracked under two names, such as BTC and BTC-USD; without --yes, only show what would change
     Merge {
-        /// Do it
+        /// Merge them instead of only showing what would change
         #[arg(long)]
         yes: bool,
     },

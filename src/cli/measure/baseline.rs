@@ -8,13 +8,14 @@ use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{duration, new_symbol, sorted};
+use crate::args::{duration, new_symbol};
 use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
 use crate::output::{note, print, print_json, write_json_file};
 use crate::signals::Signals;
 use barkeep_base::clock::{FixedClock, SystemClock};
 use barkeep_config::{Mode, RateLimit};
+use barkeep_market::timeframe::sorted;
 use barkeep_market::{Symbol, Timeframe};
 use barkeep_report::baseline::{self, BaselineOptions, BaselineReport, Scratch, VendorProcess};
 use barkeep_store::ExecutionStatus;

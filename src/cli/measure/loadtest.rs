@@ -39,7 +39,7 @@ pub struct LoadtestArgs {
     #[arg(long)]
     pub spawn: bool,
 
-    /// Refused: all users of a machine can see arguments
+    /// Not accepted: all users of a machine can see arguments
     #[arg(long, hide = true, value_name = "KEY", value_parser = secret)]
     pub api_key: Option<SecretString>,
 

@@ -63,8 +63,8 @@ pub(crate) fn format_of(named: Option<Format>, output: Option<&Path>, json: bool
 
 /// Print or export bars as CSV, JSON or Parquet
 ///
-/// Prices are adjusted for splits. --adjust total puts dividends back into the shares as well, so that closes compare as
-/// returns; --raw gives prices as traded.
+/// Prices are adjusted for splits. --adjust total also reinvests dividends, so that closes give total returns; --raw gives
+/// prices as traded.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep bars AAPL --timeframe 1d --from 2024-01-01

@@ -18,7 +18,7 @@ use barkeep_monitor::snapshot::FreshnessContext;
 /// Show how stale every series is, stalest first, and which ones are past their RPO
 #[derive(Args, Clone, Debug)]
 pub struct StalenessArgs {
-    /// Series to show of each tier; the counts are of all series
+    /// Series to show per tier; the counts include all series
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub limit: u32,
 }

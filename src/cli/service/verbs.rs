@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::admin::symbols::SymbolOptions;
-use crate::args::{TimeBound, check_range, sorted};
+use crate::args::{TimeBound, check_range};
 use crate::dates;
 use crate::exit::{CliError, SCHEMA, SOME_FAILED};
 use crate::globals::{Globals, block_on};
@@ -15,6 +15,7 @@ use crate::render;
 use crate::service::connect::{ServiceArgs, connect};
 use barkeep_api::client::Remote;
 use barkeep_base::ids::IdText;
+use barkeep_market::timeframe::sorted;
 use barkeep_market::{Criticality, Symbol, Timeframe};
 use barkeep_pipeline::select::Selection;
 use barkeep_plan::Plan;
@@ -53,7 +54,7 @@ pub struct ResumeArgs {
     pub what: PauseArgs,
 }
 
-/// Let a running service bring symbols up to date now
+/// Tell a running service to bring symbols up to date now
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep trigger --stale
@@ -89,7 +90,7 @@ pub struct TriggerArgs {
     #[arg(long, value_name = "DATE|TIME", value_parser = dates::last, conflicts_with_all = ["stale", "tier"])]
     pub to: Option<TimeBound>,
 
-    /// Request stored bars again, too, and compare them
+    /// Also request stored bars again and compare them
     #[arg(long, conflicts_with_all = ["stale", "tier"])]
     pub refetch: bool,
 
@@ -101,14 +102,14 @@ pub struct TriggerArgs {
     pub service: ServiceArgs,
 }
 
-/// Cancel an execution of a running service; bars that are committed stay
+/// Cancel an execution of a running service; committed bars are kept
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep cancel
   barkeep cancel 401c
   barkeep cancel --all")]
 pub struct CancelArgs {
-    /// Id of the execution, its first characters, or latest [default: the one that runs]
+    /// Id of the execution, its first characters, or latest [default: the running one]
     #[arg(value_name = "EXECUTION_ID")]
     pub execution: Option<IdText>,
 
@@ -120,7 +121,7 @@ pub struct CancelArgs {
     pub service: ServiceArgs,
 }
 
-/// Let a running service fetch the failed series of an execution again
+/// Tell a running service to retry the failed series of an execution
 #[derive(Args, Clone, Debug)]
 pub struct RetryArgs {
     /// Id of the execution, its first characters, or latest [default: the newest one with failed series]

@@ -26,7 +26,7 @@ const USUAL_URL: &str = "http://127.0.0.1:8000";
 
 /// Open the dashboard of a running service, over its HTTP API
 ///
-/// The API key decides what is possible: one with the role `read` can only look (see `barkeep keys create`). When the
+/// The API key decides what is possible: one with the role `read` is read-only (see `barkeep keys create`). When the
 /// service is unreachable, the last state stays on the screen, marked, until it is back.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:

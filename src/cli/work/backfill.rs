@@ -59,11 +59,11 @@ pub struct BackfillArgs {
     #[arg(long, value_name = "MODE")]
     pub mode: Option<Mode>,
 
-    /// Show the requests, make none
+    /// Show the requests without making them
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Request stored bars again, too, and compare them; asks first on a terminal
+    /// Also request stored bars again and compare them; asks first on a terminal
     #[arg(long)]
     pub refetch: bool,
 
@@ -71,7 +71,7 @@ pub struct BackfillArgs {
     #[arg(long)]
     pub yes: bool,
 
-    /// Exit with 1, too, when the vendor has holes or there is too little history to say
+    /// Also exit with 1 if the vendor has holes or there is too little history to judge
     #[arg(long)]
     pub strict: bool,
 

@@ -20,9 +20,9 @@ use barkeep_store::Trigger;
 
 /// Show the requests a backfill would make, and save the plan under an id
 ///
-/// A saved plan is run with `barkeep backfill --plan-id`. With --cells, no database is used: the answer is the fewest
-/// requests for the given missing daily bars, each for one symbol or for one day of the whole market, and the proof that
-/// fewer are not enough: a set of missing bars of which no two share a symbol or a day.
+/// A saved plan is run with `barkeep backfill --plan-id`. With --cells, no database is used: barkeep computes the fewest
+/// requests for the given missing daily bars, each for one symbol or for one day of the whole market, and proves that
+/// fewer are not enough, by missing bars of which no two share a symbol or a day.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep plan AAPL SPY --from 2024-01-01
@@ -33,7 +33,7 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
 
-    /// Plan to ask stored bars again, too
+    /// Also plan requests for stored bars
     #[arg(long)]
     pub refetch: bool,
 

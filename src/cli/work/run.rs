@@ -39,7 +39,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub headless: bool,
 
-    /// Serve the API and nothing else: the database is only read, a read replica is enough, no key of the vendor is needed
+    /// Serve only the API: the database is only read, a read replica is enough, no vendor key is needed
     #[arg(long)]
     pub api_only: bool,
 

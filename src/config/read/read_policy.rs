@@ -6,8 +6,8 @@ use chrono::NaiveTime;
 
 use super::symbol_list::tracked;
 use crate::policy::{
-    BackfillOptimization, CachePolicy, HotSymbols, MonitoringThresholds, Policy, QueryCache, Rpo, RpoByCriticality,
-    Rto, RtoByFailure, SchedulerRecovery, Severity, StalenessThresholds, StalenessTier,
+    BackfillOptimization, CachePolicy, HotSymbols, MonitoringThresholds, Policy, QueryCache, RpoByCriticality,
+    RpoPolicy, Rto, RtoByFailure, SchedulerRecovery, Severity, StalenessThresholds, StalenessTier,
 };
 use crate::settings::RateLimit;
 use crate::yaml::error::ConfigError;
@@ -113,7 +113,7 @@ fn rto(at: &Reader<'_>) -> Result<RtoByFailure, ConfigError> {
 fn rpo(at: &Reader<'_>) -> Result<RpoByCriticality, ConfigError> {
     let mut seen: Vec<(Symbol, &str)> = Vec::new();
     let mut priorities: Vec<u32> = Vec::new();
-    let mut one = |name: &'static str| -> Result<Rpo, ConfigError> {
+    let mut one = |name: &'static str| -> Result<RpoPolicy, ConfigError> {
         let row = at.get(name)?;
         let list = row.get("symbols")?;
         // A pair is one symbol however it is written; whether a bare name is a coin does not matter for its tier.
@@ -134,7 +134,7 @@ fn rpo(at: &Reader<'_>) -> Result<RpoByCriticality, ConfigError> {
             return Err(row.get("priority")?.error("is taken by another tier", "give each tier its own"));
         }
         priorities.push(priority);
-        Ok(Rpo {
+        Ok(RpoPolicy {
             symbols,
             acceptable_staleness: amount(&row.get("acceptable_staleness_hours")?, HOUR, 0.1..=8760.0)?,
             refresh_every: row.get("refresh_every")?.duration(Duration::from_mins(1)..=30 * DAY)?,

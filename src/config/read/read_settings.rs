@@ -58,7 +58,7 @@ pub(crate) fn policy_file(tree: &Node, env: &Environment) -> Result<Option<PathB
 }
 
 fn no_home(at: &Reader<'_>) -> ConfigError {
-    at.error("has no default here: no home directory is known", "set it, or the variable HOME")
+    at.error("has no default here: the home directory is unknown", "set it, or the variable HOME")
 }
 
 fn database(at: &Reader<'_>, env: &Environment) -> Result<DatabaseUrl, ConfigError> {

@@ -56,7 +56,7 @@ pub(super) fn origin(at: &Reader<'_>, example: &str) -> Result<Url, ConfigError>
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback_host(host) => Ok(url),
-        "http" => fail("is plain http to another machine, which would show the key to everyone on the way"),
+        "http" => fail("is plain http to another machine, which would expose the key to the network"),
         _ => fail("is neither https nor http"),
     }
 }

@@ -115,7 +115,7 @@ fn overlay(base: &mut Node, over: Node, path: &str, whole: &Node) -> Result<(), 
             .error(format_args!("{place} is a section"), "write its settings as `name: value` lines below it")),
         (_, Value::Map(_)) => Err(over
             .origin
-            .error(format_args!("{place} takes a value, not a section"), "write the value behind the colon")),
+            .error(format_args!("{place} takes a value, not a section"), "write the value after the colon")),
         (_, value) => {
             *base = Node { origin: over.origin, value };
             Ok(())
@@ -188,7 +188,7 @@ impl<'a> Builder<'a> {
             return Err(self.error(line, "nested too deeply", "no setting is this deep"));
         }
         if event.tag().is_some() {
-            return Err(self.error(line, "tags (`!name`) are not used here", "remove the tag"));
+            return Err(self.error(line, "tags (`!name`) are not supported", "remove the tag"));
         }
         let value = match event {
             Event::Scalar(text, style, ..) => {
@@ -206,7 +206,7 @@ impl<'a> Builder<'a> {
             }
             Event::MappingStart(..) => Value::Map(self.entries(line, depth)?),
             _ => {
-                return Err(self.error(line, "aliases (`*name`) are not used here", "write the value out"));
+                return Err(self.error(line, "aliases (`*name`) are not supported", "write the value out"));
             }
         };
         Ok(Node { origin: self.origin.on_line(line), value })

@@ -1,27 +1,15 @@
 use std::sync::Arc;
 
 use super::*;
-use barkeep_market::{AssetClass, Bar, Criticality, Source, Timeframe};
-use barkeep_store::{CriticalitySource, Listing, Memory, PageCommit, StoredBar, SymbolRow};
+use barkeep_market::testing::bar;
+use barkeep_market::{Bar, Timeframe};
+use barkeep_store::{Memory, PageCommit, StoredBar, testing};
 
 const MINUTE: i64 = 60_000;
 
 async fn series() -> (Arc<Memory>, SeriesId) {
     let store = Memory::new();
-    let row = SymbolRow {
-        symbol: "AAC".parse().unwrap(),
-        vendor_ticker: "AAC".to_owned(),
-        vendor: Source::Massive,
-        asset_class: AssetClass::Stock,
-        criticality: Criticality::Standard,
-        criticality_source: CriticalitySource::Policy,
-        timeframes: vec![Timeframe::M1],
-        active: true,
-        paused: false,
-        added_at: Ts(0),
-        history_from: None,
-        listing: Listing::default(),
-    };
+    let row = testing::symbol("AAC", &[Timeframe::M1]);
     store.put_symbols(&[row]).await.unwrap();
     let id = store.series().await.unwrap()[0].id;
     (store, id)
@@ -30,9 +18,8 @@ async fn series() -> (Arc<Memory>, SeriesId) {
 /// One bar a minute.
 fn bars(minutes: std::ops::Range<i64>, price: f64) -> Vec<StoredBar> {
     let of = |n: i64| {
-        let (ts, volume) = (Ts(n * MINUTE), n as f64);
-        let bar = Bar { ts, open: price, high: price, low: price, close: price, volume, vwap: None, trades: None };
-        StoredBar { bar, provisional: n >= 95, quality_score: 1.0, quality_notes: None, fetched_at: Ts(0) }
+        let bar = Bar { volume: n as f64, ..bar(Ts(n * MINUTE), price) };
+        StoredBar { provisional: n >= 95, ..testing::stored(bar) }
     };
     minutes.map(of).collect()
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::testing::at;
 use crate::timeframe::Timeframe;
 use crate::ts::{DAY, MINUTE};
 use chrono::{Days, NaiveDateTime, NaiveTime, Timelike, Weekday};
@@ -9,10 +10,6 @@ const STOCK: AssetClass = AssetClass::Stock;
 
 fn date(text: &str) -> NaiveDate {
     text.parse().unwrap()
-}
-
-fn at(text: &str) -> Ts {
-    Ts::from(chrono::DateTime::parse_from_rfc3339(text).unwrap().to_utc())
 }
 
 /// An instant written in New York's wall clock.

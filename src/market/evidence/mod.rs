@@ -19,7 +19,7 @@ pub use halt::{Witness, market_halts};
 pub use judge::judge;
 pub use part::Part;
 pub use profile::{FEWEST_SESSIONS, PartProfile, Profile, SESSIONS, SessionProfile};
-pub use run::{Rule, Run, SilenceQuestion, Verdict};
+pub use run::{Rule, Run, SilenceQuestion, SilenceVerdict};
 
 #[cfg(test)]
 mod tests;

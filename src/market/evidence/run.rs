@@ -32,7 +32,7 @@ pub struct SilenceQuestion<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Display, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", const_into_str)]
-pub enum Verdict {
+pub enum SilenceVerdict {
     /// Believable: nothing traded.
     Quiet,
     /// Not believable, and a later bar is known.
@@ -45,7 +45,7 @@ pub enum Verdict {
     Unjudged,
 }
 
-impl Verdict {
+impl SilenceVerdict {
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.into_str()
@@ -79,7 +79,7 @@ pub struct Run {
     /// included; an unjudged one is a whole part of a session.
     pub range: Interval,
     pub part: Part,
-    pub verdict: Verdict,
+    pub verdict: SilenceVerdict,
     /// The sum of -ln(1 - p) over the silent slots; `None` when unjudged. A late or open run has that of the part of it
     /// that decided.
     pub surprise: Option<f64>,

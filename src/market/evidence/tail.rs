@@ -1,7 +1,7 @@
 //! The silence after the last bar.
 
 use super::part::Part;
-use super::run::{Rule, Run, Verdict};
+use super::run::{Rule, Run, SilenceVerdict};
 use super::seen::Seen;
 use super::window::Measure;
 use crate::interval::Interval;
@@ -52,9 +52,9 @@ pub(super) fn tail_run(range: Interval, stretches: &[TailRun]) -> Option<Run> {
         of_kind.reduce(|most, next| if next.1.surprise > most.1.surprise { next } else { most })
     };
     let (verdict, decided) = match (most(true), most(false)) {
-        (Some(late), _) => (Verdict::Late, Some(late)),
-        (None, Some(open)) if stretches.iter().all(|s| s.measured.is_some()) => (Verdict::Open, Some(open)),
-        _ => (Verdict::Unjudged, None),
+        (Some(late), _) => (SilenceVerdict::Late, Some(late)),
+        (None, Some(open)) if stretches.iter().all(|s| s.measured.is_some()) => (SilenceVerdict::Open, Some(open)),
+        _ => (SilenceVerdict::Unjudged, None),
     };
     Some(Run {
         range,

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use super::profile::SessionProfile;
-use super::run::{Rule, Run, Verdict};
+use super::run::{Rule, Run, SilenceVerdict};
 use super::seen::{Seen, Slots};
 use super::window::{Apply, Measure};
 use crate::interval::Interval;
@@ -110,7 +110,7 @@ impl Unit<'_> {
                     first.piece.span_of(j.run)
                 },
                 part,
-                verdict: if j.rule.is_some() { Verdict::Suspect } else { Verdict::Quiet },
+                verdict: if j.rule.is_some() { SilenceVerdict::Suspect } else { SilenceVerdict::Quiet },
                 surprise: Some(j.surprise),
                 slots: j.run.1 - j.run.0,
                 rule: j.rule,
@@ -128,7 +128,7 @@ impl Unit<'_> {
         (slots > 0).then_some(Run {
             range: Interval::new(all.start, end),
             part: first.piece.part,
-            verdict: Verdict::Unjudged,
+            verdict: SilenceVerdict::Unjudged,
             surprise: None,
             slots,
             rule: None,

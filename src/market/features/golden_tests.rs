@@ -1,6 +1,7 @@
 //! Against TA-Lib and numpy: `tests/golden/make_features.py` says how the values were made.
 
 use super::*;
+use crate::testing::candle;
 use crate::{Bar, Ts};
 
 struct Golden {
@@ -22,8 +23,7 @@ fn golden(text: &str) -> Golden {
         let mut row = cells(line);
         let features = row.split_off(5);
         let n: Vec<f64> = row.iter().map(|v| v.parse().unwrap()).collect();
-        let (ts, vwap, trades) = (Ts(k as i64 * 60_000), None, None);
-        bars.push(Bar { ts, open: n[0], high: n[1], low: n[2], close: n[3], volume: n[4], vwap, trades });
+        bars.push(Bar { volume: n[4], ..candle(Ts(k as i64 * 60_000), [n[0], n[1], n[2], n[3]]) });
         rows.push(features);
     }
     Golden { bars, per_year, names, rows }

@@ -4,11 +4,12 @@ use proptest::prelude::*;
 use strum::VariantArray as _;
 
 use super::*;
+use crate::testing::candle;
 use crate::{Bar, Ts};
 
 fn bar(k: usize, close: f64, swing: f64, volume: f64) -> Bar {
     let ts = Ts(1_700_000_000_000 + k as i64 * 300_000);
-    Bar { ts, open: close, high: close + swing, low: close - swing, close, volume, vwap: None, trades: None }
+    Bar { volume, ..candle(ts, [close, close + swing, close - swing, close]) }
 }
 
 /// A path of prices from whole numbers, so that every failure can be told and made again.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::testing::at;
 use crate::ts::{DAY, HOUR, MINUTE};
 use proptest::prelude::*;
 
@@ -10,10 +11,6 @@ const LAG: Duration = Duration::from_mins(10);
 fn ny(text: &str) -> Ts {
     let local = chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
     Ts::ny(local.date(), local.time())
-}
-
-fn at(text: &str) -> Ts {
-    Ts::from(chrono::DateTime::parse_from_rfc3339(text).unwrap().to_utc())
 }
 
 fn market(class: AssetClass, tf: Timeframe, newest: Ts, delay: Delay, now: Ts) -> i64 {

@@ -99,21 +99,12 @@ pub fn far_volumes(bars: &[Bar], known: &[Bar]) -> Vec<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::bar;
     use crate::ts::DAY;
 
     fn bars(closes: &[f64]) -> Vec<Bar> {
         let at = |k: usize| AssetClass::Stock.midnight("2024-03-04".parse().unwrap()) + k as i64 * DAY;
-        let bar = |(k, close): (usize, &f64)| Bar {
-            ts: at(k),
-            open: *close,
-            high: *close,
-            low: *close,
-            close: *close,
-            volume: 1000.0,
-            vwap: None,
-            trades: None,
-        };
-        closes.iter().enumerate().map(bar).collect()
+        closes.iter().enumerate().map(|(k, close)| bar(at(k), *close)).collect()
     }
 
     fn found(closes: &[f64]) -> Vec<usize> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::testing;
 use crate::ts::{DAY, MINUTE};
 use proptest::prelude::*;
 
@@ -6,7 +7,7 @@ const STOCK: Thresholds = Thresholds { gap: 0.15, volume_low: 0.2, volume_high: 
 
 fn bar(k: i64, price: f64, volume: f64) -> Bar {
     let ts = Ts(1_704_207_600_000 + k * MINUTE); // 2024-01-02T15:00:00Z
-    Bar { ts, open: price, high: price, low: price, close: price, volume, vwap: None, trades: None }
+    Bar { volume, ..testing::bar(ts, price) }
 }
 
 fn series(n: i64) -> Vec<Bar> {

@@ -254,13 +254,18 @@ fn prices(step: &Step) -> String {
 
 fn differs(split: &Split, step: &Step) -> String {
     let listed = Ratio::of(split).of_price();
-    format!("{} on {} makes old prices times {listed:.4}, but they were {}", name(split), split.date, prices(step))
+    format!(
+        "{} on {} multiplies earlier prices by {listed:.4}, but they were {}",
+        name(split),
+        split.date,
+        prices(step)
+    )
 }
 
 fn unclear(split: &Split, step: &Step) -> String {
     let listed = Ratio::of(split).of_price();
     format!(
-        "{} on {} makes old prices times {listed:.4}; they leave it open: {}",
+        "{} on {} multiplies earlier prices by {listed:.4}; the prices do not decide: {}",
         name(split),
         split.date,
         prices(step)

@@ -102,6 +102,7 @@ pub fn adjust<'b>(bars: impl IntoIterator<Item = &'b mut Bar>, splits: &[Split],
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::candle;
     use proptest::prelude::*;
 
     fn date(text: &str) -> NaiveDate {
@@ -147,9 +148,9 @@ mod tests {
             let splits: Vec<Split> =
                 days.iter().map(|&(d, f, t)| Split { date: on(d), from: f.into(), to: t.into() }).collect();
             let as_of = on(as_of as i64);
+            let start = |h: &i64| Ts::ny_midnight(epoch) + h * crate::ts::HOUR;
             let bar = |h: &i64| Bar {
-                ts: Ts::ny_midnight(epoch) + h * crate::ts::HOUR,
-                open: 10.0, high: 12.0, low: 9.0, close: 11.0, volume: 840.0, vwap: Some(10.5), trades: Some(3),
+                volume: 840.0, vwap: Some(10.5), trades: Some(3), ..candle(start(h), [10.0, 12.0, 9.0, 11.0])
             };
             let mut bars: Vec<Bar> = at.iter().map(bar).collect();
             adjust(&mut bars, &splits, AssetClass::Stock, as_of);

@@ -1,8 +1,5 @@
 use super::*;
-
-fn at(text: &str) -> Ts {
-    Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
-}
+use barkeep_market::testing::at;
 
 /// How Friday 20 Nov 2026 of SPY 5m stands with the given ranges besides an answer for all of it.
 fn friday(marks: &[(CellState, &str, &str)], bars: i64) -> CellState {

@@ -5,12 +5,10 @@ use proptest::prelude::*;
 use super::*;
 use barkeep_market::Calendar;
 use barkeep_market::freshness::{Delay, StalenessClock, lag_behind};
+use barkeep_market::testing::at;
 use barkeep_market::ts::{DAY, HOUR, MINUTE};
+use barkeep_store::testing;
 use barkeep_store::{Coverage, CoverageState, OperatorAction};
-
-fn at(text: &str) -> Ts {
-    Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
-}
 
 fn facts<'a>(calendar: &'a Calendar, newest_end: &str, now: &str) -> SplitInputs<'a> {
     SplitInputs {
@@ -152,14 +150,7 @@ fn without_a_bar_there_is_a_reason_and_no_age() {
 fn the_last_switch_decides_who_paused() {
     let act = |action: &str, minute: i64, actor: &str| OperatorActionRow {
         id: minute,
-        action: OperatorAction {
-            at: Ts(minute),
-            actor: actor.into(),
-            action: action.into(),
-            target: None,
-            detail: None,
-            result: "ok".into(),
-        },
+        action: OperatorAction { actor: actor.into(), ..testing::operator_action(action, None, Ts(minute)) },
     };
     let paused = [act("trigger", 9, "c"), act("pause", 5, "b"), act("pause", 1, "a")];
     let resumed = [act("resume", 9, "c"), act("pause", 5, "b")];
@@ -202,14 +193,9 @@ fn coverage() -> impl Strategy<Value = Vec<Coverage>> {
     let one = (0..12 * DAY, 1..2 * DAY, 0..CoverageState::ALL.len(), any::<bool>(), any::<bool>());
     prop::collection::vec(one, 0..6).prop_map(|all| {
         let row = |(ago, len, state, expired, judged): (i64, i64, usize, bool, bool)| Coverage {
-            range: Interval::new(Ts(ago), Ts(ago + len)),
-            state: CoverageState::ALL[state],
-            request_id: None,
-            fetched_at: Ts(0),
             expires_at: Some(Ts(if expired { -1 } else { 1 })),
-            found_at: None,
-            answers: 1,
             surprise: judged.then_some(3.0),
+            ..Coverage::answered(Interval::new(Ts(ago), Ts(ago + len)), CoverageState::ALL[state], None, Ts(0))
         };
         all.into_iter().map(row).collect()
     })

@@ -92,7 +92,7 @@ impl Explanation {
         };
         let on = self.listing.ended_on.map(|day| format!(" on {}", short_date(day, self.generated_at.utc_date())));
         let on = on.unwrap_or_default();
-        format!("{} was {what}{on} and is stored up to its last day; nothing more is expected of it.", self.symbol)
+        format!("{} was {what}{on} and is stored up to its last day; no more bars are expected.", self.symbol)
     }
 
     fn late(&self, judged: &JudgedDoubt, behind: i64, newest: Ts) -> String {
@@ -108,8 +108,8 @@ impl Explanation {
         );
         let odds = doubt.surprise.map(|surprise| format!(" (odds {})", odds(surprise))).unwrap_or_default();
         let next = self.next_run.map_or_else(
-            || "nothing asks again until it is resumed".to_owned(),
-            |at| format!("barkeep asks again with the next run at {}", self.at(at)),
+            || "nothing is requested until it is resumed".to_owned(),
+            |at| format!("barkeep asks again in the next run at {}", self.at(at)),
         );
         format!(
             "{} is {} behind: the vendor's newest bar ends at {}{local}. The vendor answered at {}, and {habit}{odds}; {next}.",
@@ -142,8 +142,8 @@ impl Explanation {
                 let odds = doubt.surprise.map(|surprise| format!(", odds {}", odds(surprise))).unwrap_or_default();
                 let cap = habit.as_ref().map(|h| limits(h, doubt.surprise)).unwrap_or_default();
                 let next = doubt.next_ask.map_or_else(
-                    || "; it is asked again when a request has room for it".to_owned(),
-                    |at| format!("; it is asked again at {}", self.at(at)),
+                    || "; it is requested again when a request has room for it".to_owned(),
+                    |at| format!("; it is requested again at {}", self.at(at)),
                 );
                 let agree = plural(doubt.answers, "answer");
                 let found = format!("found {}, {agree} so far{next}", self.at(doubt.since));
@@ -153,7 +153,7 @@ impl Explanation {
                 let next = doubt.next_ask.map(|at| format!(", next at {}", self.at(at))).unwrap_or_default();
                 let agree = plural(doubt.answers, "answer");
                 missing(&format!(
-                    "is missing at the vendor: {agree} days apart agree; it is asked again monthly{next}."
+                    "is missing at the vendor: {agree} days apart agree; it is requested again monthly{next}."
                 ))
             }
             CoverageState::Halted => {
@@ -165,9 +165,9 @@ impl Explanation {
                     "has no bars, and there is too little history to say whether that is believable: {sessions} of {FEWEST_SESSIONS} sessions."
                 ))
             }
-            CoverageState::Quarantined => {
-                missing("is open: the vendor's bars cannot be true and wait for a decision (barkeep quarantine list).")
-            }
+            CoverageState::Quarantined => missing(
+                "is a gap: the vendor's bars failed validation and are pending review (barkeep quarantine list).",
+            ),
             CoverageState::Late
             | CoverageState::Present
             | CoverageState::Quiet

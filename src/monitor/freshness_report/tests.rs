@@ -2,13 +2,10 @@ use std::time::Duration;
 
 use super::*;
 use barkeep_config::{Environment, Overrides, Policy, Settings, load_from};
+use barkeep_market::testing::at;
 use barkeep_market::ts::{DAY, HOUR, MINUTE};
 use barkeep_market::{Calendar, Interval};
-use barkeep_store::{CriticalitySource, Evidence, SeriesId, SeriesRow};
-
-fn at(text: &str) -> Ts {
-    Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
-}
+use barkeep_store::{Evidence, SeriesId, SeriesRow, testing};
 
 fn configured() -> (Settings, Policy) {
     let dir = tempfile::tempdir().unwrap();
@@ -21,20 +18,7 @@ fn configured() -> (Settings, Policy) {
 }
 
 fn symbol(name: &str, class: AssetClass, criticality: Criticality, timeframes: &[Timeframe]) -> SymbolRow {
-    SymbolRow {
-        symbol: name.parse().unwrap(),
-        asset_class: class,
-        vendor_ticker: name.into(),
-        vendor: barkeep_market::Source::Massive,
-        criticality,
-        criticality_source: CriticalitySource::Operator,
-        timeframes: timeframes.to_vec(),
-        active: true,
-        paused: false,
-        added_at: Ts(0),
-        history_from: None,
-        listing: barkeep_store::Listing::default(),
-    }
+    SymbolRow { criticality, ..testing::symbol_of(name, class, timeframes) }
 }
 
 fn series(id: i64, name: &str, timeframe: Timeframe, newest: Option<Ts>, checked: Option<Ts>) -> SeriesRow {

@@ -1,8 +1,5 @@
 use super::*;
-
-fn at(text: &str) -> Ts {
-    Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
-}
+use barkeep_market::testing::at;
 
 fn row(state: CoverageState, start: &str, end: &str) -> Coverage {
     Coverage::answered(Interval::new(at(start), at(end)), state, None, at("2026-11-25T12:00:00Z"))

@@ -3,7 +3,7 @@ use barkeep_base::process;
 use barkeep_config::{Environment, Loaded, Overrides, load_from};
 use barkeep_market::ts::{DAY, HOUR, MINUTE};
 use barkeep_market::{AssetClass, Criticality, Symbol};
-use barkeep_store::{CriticalitySource, Listing, ListingState, SeriesRow};
+use barkeep_store::{Listing, ListingState, SeriesRow, testing};
 
 /// Tuesday, 13:00 in New York.
 fn now() -> Ts {
@@ -20,18 +20,9 @@ fn configured() -> Loaded {
 
 fn symbol(added_at: Ts) -> SymbolRow {
     SymbolRow {
-        symbol: "BTC".parse::<Symbol>().unwrap(),
-        asset_class: AssetClass::Stock,
-        vendor_ticker: "BTC".into(),
-        vendor: barkeep_market::Source::Massive,
         criticality: Criticality::Critical,
-        criticality_source: CriticalitySource::Operator,
-        timeframes: vec![Timeframe::M5, Timeframe::H4, Timeframe::D1],
-        active: true,
-        paused: false,
         added_at,
-        history_from: None,
-        listing: Listing::default(),
+        ..testing::symbol("BTC", &[Timeframe::M5, Timeframe::H4, Timeframe::D1])
     }
 }
 
@@ -126,44 +117,12 @@ fn a_delisted_symbol_ends_once_its_last_day_is_stored() {
 
 #[tokio::test]
 async fn only_open_series_of_living_runs_are_in_a_run() {
-    use barkeep_store::{ExecutionRow, ExecutionStatus, SeriesStatus, Trigger};
+    use barkeep_store::{ExecutionRow, ExecutionStatus};
     let dir = tempfile::tempdir().unwrap();
     let store = barkeep_store::open(&format!("sqlite:{}", dir.path().join("a.db").display()), false).await.unwrap();
-    let execution = |owner: String| ExecutionRow {
-        execution_id: uuid::Uuid::new_v4(),
-        trigger: Trigger::Schedule,
-        mode: "pipeline".into(),
-        started_at: Ts(1),
-        completed_at: None,
-        duration_seconds: None,
-        total_symbols: 1,
-        successful_symbols: 0,
-        failed_symbols: 0,
-        total_records_processed: 0,
-        requests: 0,
-        rate_limited: 0,
-        retries: 0,
-        status: ExecutionStatus::Running,
-        error_message: None,
-        owner,
-        selection: None,
-        late_bars: 0,
-        changed_bars: 0,
-    };
-    let status = |execution_id, timeframe, status| SeriesStatus {
-        execution_id,
-        symbol: "BTC".parse::<Symbol>().unwrap(),
-        asset_class: AssetClass::Crypto,
-        timeframe,
-        status,
-        records_processed: 0,
-        records_inserted: 0,
-        features_computed: 0,
-        error_message: None,
-        started_at: None,
-        completed_at: None,
-        duration_seconds: None,
-    };
+    let execution =
+        |owner: String| ExecutionRow { owner, ..testing::execution(uuid::Uuid::new_v4(), ExecutionStatus::Running) };
+    let status = |execution_id, timeframe, status| testing::series_status(execution_id, "BTC", timeframe, status);
     let (alive, dead) = (execution(process::mark()), execution("nonsense".into()));
     for row in [&alive, &dead] {
         store.put_execution(row).await.unwrap();

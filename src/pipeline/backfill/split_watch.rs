@@ -7,7 +7,7 @@ use super::{Run, RunError};
 use crate::holidays::{Watched, take_back_contradicted};
 use crate::nights;
 use crate::select::Target;
-use crate::splits::check::{Checked, check};
+use crate::splits::check::{SplitCheck, check};
 use crate::splits::terms;
 use barkeep_market::{AssetClass, Family, Interval, Symbol, Timeframe};
 use barkeep_plan::{Item, Request};
@@ -115,7 +115,7 @@ impl Run<'_> {
                 }
             }
             let near = ranges.get(symbol).copied().filter(|_| !relisted.contains(symbol));
-            let checked = Checked { symbol, class: target.row.asset_class, families: &families, near };
+            let checked = SplitCheck { symbol, class: target.row.asset_class, families: &families, near };
             check(store, &engine.calendar, &checked, engine.clock.now()).await?;
         }
         Ok(())

@@ -10,13 +10,13 @@ use crate::claim::{Claim, keep, waits_for};
 use crate::progress::RunProgress;
 use crate::review::review;
 use crate::{EngineContext, RunContext};
-use barkeep_store::{ExecutionRow, SeriesClaiming, StoreError, Trigger};
+use barkeep_store::{ExecutionRow, SeriesClaiming, StoreError};
 
 impl Backfill {
     /// Whether the schedule asks for it, rather than somebody who waits for it.
     #[must_use]
     pub const fn is_scheduled(&self) -> bool {
-        matches!(self.trigger, Trigger::Schedule | Trigger::CatchUp)
+        self.trigger.is_scheduled()
     }
 
     /// Notes an order, so that it outlives this process, with so many symbols.

@@ -71,7 +71,7 @@ impl Run<'_> {
         match refused {
             true => "not_entitled: the plan of this key does not include all of the range",
             false if self.fetcher.cancel.is_cancelled() => "cancelled before it was requested",
-            false => "not requested by this run; the daily full check does",
+            false => "not requested by this run; the daily full check requests it",
         }
         .to_owned()
     }

@@ -143,7 +143,7 @@ impl Fetcher {
     }
 
     fn until(&self, wait: Duration) -> Ts {
-        self.engine.clock.now() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
+        self.engine.clock.now() + wait
     }
 
     /// A range the vendor refuses is stored with its reason, so that it is not requested again and again.

@@ -48,10 +48,10 @@ impl FlatSource {
 
 /// What a plan may do with files.
 #[must_use]
-pub fn terms(settings: &VendorSettings, known: &VendorCapabilities, now: Ts) -> Option<barkeep_plan::FlatFiles> {
+pub fn terms(settings: &VendorSettings, known: &VendorCapabilities, now: Ts) -> Option<barkeep_plan::FlatFileTerms> {
     let files = &settings.flat_files;
     let used = files.enabled && files.keys.is_some() && !known.files_refused;
-    Some(barkeep_plan::FlatFiles {
+    Some(barkeep_plan::FlatFileTerms {
         newest: newest(now).filter(|_| used)?,
         cost: files.cost.into(),
         without: known.not_in_files.clone(),
@@ -74,7 +74,7 @@ impl Fetcher {
             Err(fault) => return self.no_file(date, fault),
         };
         let left_out = checked.left_out.len();
-        tracing::info!(%date, rows = checked.rows, tickers = checked.tickers, left_out, "a flat file is here");
+        tracing::info!(%date, rows = checked.rows, tickers = checked.tickers, left_out, "a flat file was downloaded");
         self.report_page(number, 1.0, false);
         self.record(&attempt).await?;
         self.capabilities().needed += 1;

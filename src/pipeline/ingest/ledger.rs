@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::index::registry::SeriesIds;
-use barkeep_market::evidence::{Part, PartProfile, Profile, Run, SilenceQuestion, Verdict, judge};
+use barkeep_market::evidence::{Part, PartProfile, Profile, Run, SilenceQuestion, SilenceVerdict, judge};
 use barkeep_market::ts::{DAY, HOUR};
 use barkeep_market::{Bar, Calendar, Family, Interval, IntervalSet, Timeframe, Ts};
 use barkeep_store::{Coverage, CoverageState, SeriesId, Store, StoreError, StoredBar};
@@ -143,7 +143,7 @@ impl Ledger {
             known = known.clip(Interval::new(first.ts, hull.end));
         }
         let runs = self.judge(store, calendar, ids, &known, &bars, range).await?;
-        let late = |run: &&Run| run.verdict == Verdict::Late && answer.is_recent(run.range);
+        let late = |run: &&Run| run.verdict == SilenceVerdict::Late && answer.is_recent(run.range);
         proven.late = runs.iter().find(late).map(|run| run.range);
         self.lay(calendar, answer, &known, &runs, &mut proven.rows);
         proven.rows.extend(self.in_quarantine(answer, &bars));
@@ -193,11 +193,11 @@ impl Ledger {
         for run in runs {
             let state = match run.verdict {
                 // Never joined with the hole before it, which has a bar behind it.
-                Verdict::Late if !answer.is_recent(run.range) => {
+                SilenceVerdict::Late if !answer.is_recent(run.range) => {
                     rows.push(self.hole(run.range, run.surprise, answer));
                     continue;
                 }
-                Verdict::Suspect => {
+                SilenceVerdict::Suspect => {
                     let joined = hole.filter(|(range, _)| {
                         calendar.market_time(answer.ids.class, Interval::new(range.end, run.range.start)) == 0
                     });
@@ -207,9 +207,9 @@ impl Ledger {
                     }));
                     continue;
                 }
-                Verdict::Quiet => CoverageState::Quiet,
-                Verdict::Late => CoverageState::Late,
-                Verdict::Open | Verdict::Unjudged => CoverageState::Unjudged,
+                SilenceVerdict::Quiet => CoverageState::Quiet,
+                SilenceVerdict::Late => CoverageState::Late,
+                SilenceVerdict::Open | SilenceVerdict::Unjudged => CoverageState::Unjudged,
             };
             // The silence at the newest end is told as one run, over hours that nobody was asked about too.
             rows.extend(known.clip(run.range).iter().map(|range| Coverage {

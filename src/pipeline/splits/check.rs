@@ -66,7 +66,7 @@ fn sort(rows: &mut Vec<SplitRow>) {
 }
 
 /// A symbol whose splits are to be checked.
-pub struct Checked<'a> {
+pub struct SplitCheck<'a> {
     pub symbol: &'a Symbol,
     pub class: AssetClass,
     /// Its families, the daily one first.
@@ -80,7 +80,7 @@ pub struct Checked<'a> {
 ///
 /// # Errors
 /// When the database cannot be read or written.
-pub async fn check(store: &dyn Store, calendar: &Calendar, of: &Checked<'_>, now: Ts) -> Result<bool, StoreError> {
+pub async fn check(store: &dyn Store, calendar: &Calendar, of: &SplitCheck<'_>, now: Ts) -> Result<bool, StoreError> {
     let before = store.split_rows(of.symbol).await?;
     let listed: Vec<&SplitRow> = before.iter().filter(|row| !is_moved(row)).collect();
     let near = |date: NaiveDate| of.near.is_none_or(|range| !around(of.class, date).intersect(range).is_empty());
@@ -120,14 +120,10 @@ pub async fn check(store: &dyn Store, calendar: &Calendar, of: &Checked<'_>, now
         let at = fetched.iter().find(|(symbol, _)| symbol == of.symbol).map_or(now, |(_, at)| *at);
         store.put_splits(&[(of.symbol.clone(), after.clone())], at).await?;
     }
-    let changed = applied(&before) != applied(&after);
+    let changed = SplitRow::applied(&before) != SplitRow::applied(&after);
     let dates = after.iter().map(|row| row.split.date).filter(|date| judged(*date));
     score_around(store, of, dates.collect()).await?;
     Ok(changed)
-}
-
-fn applied(rows: &[SplitRow]) -> Vec<barkeep_market::split::Split> {
-    rows.iter().filter(|row| row.status != SplitStatus::Contradicted).map(|row| row.split).collect()
 }
 
 /// Says what prices contradict, once, and what is true after all.
@@ -163,7 +159,7 @@ fn around(class: AssetClass, date: NaiveDate) -> Interval {
 async fn known_steps(
     store: &dyn Store,
     calendar: &Calendar,
-    of: &Checked<'_>,
+    of: &SplitCheck<'_>,
     windows: &IntervalSet,
 ) -> Result<Vec<Step>, StoreError> {
     let mut known = Vec::new();
@@ -192,7 +188,7 @@ async fn known_steps(
 
 /// Works out again the scores of the bars that follow each date: the gap to the close before and the median volume are
 /// counted in the terms of the splits applied.
-async fn score_around(store: &dyn Store, of: &Checked<'_>, dates: Vec<NaiveDate>) -> Result<(), StoreError> {
+async fn score_around(store: &dyn Store, of: &SplitCheck<'_>, dates: Vec<NaiveDate>) -> Result<(), StoreError> {
     let splits = store.splits(of.symbol).await?;
     let mut writes: BTreeMap<SeriesId, SeriesWrite> = BTreeMap::new();
     for family in of.families {

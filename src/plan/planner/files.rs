@@ -24,7 +24,7 @@ use barkeep_market::{AssetClass, Calendar, Criticality, Family, Interval, Interv
 
 /// What files there are, and what one counts for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FlatFiles {
+pub struct FlatFileTerms {
     /// The last day whose file is there.
     pub newest: NaiveDate,
     /// In requests.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use barkeep_config::Loaded;
-use barkeep_config::policy::{Rpo, Rto, Severity, StalenessTier};
+use barkeep_config::policy::{RpoPolicy, Rto, Severity, StalenessTier};
 use barkeep_market::freshness::Tier;
 use barkeep_market::{Criticality, Symbol, Ts};
 
@@ -172,7 +172,7 @@ fn rto(loaded: &Loaded, written: &SourcedValues) -> Vec<RtoRow> {
     ]
 }
 
-fn rpo(criticality: Criticality, rpo: &Rpo, written: &SourcedValues) -> RpoRow {
+fn rpo(criticality: Criticality, rpo: &RpoPolicy, written: &SourcedValues) -> RpoRow {
     let source = |key: &str| written.source(&format!("rpo_by_symbol_criticality.{}.{key}", criticality.name()));
     RpoRow {
         criticality,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::Service;
 use barkeep_config::{BackfillSettings, RateLimit};
-use barkeep_market::ts::{DAY, HOUR, MINUTE};
+use barkeep_market::ts::{DAY, HOUR, MINUTE, millis};
 use barkeep_market::{Symbol, Timeframe, Ts};
 use barkeep_pipeline::backfill::Backfill;
 use barkeep_pipeline::select::Selection;
@@ -70,7 +70,7 @@ impl Service {
             return Ok(());
         }
         let (symbols, series) = (store.symbols().await?, store.series().await?);
-        let every = i64::try_from(every.as_millis()).unwrap_or(i64::MAX / 4);
+        let every = millis(every);
         let all = by_due_time(&symbols, &series, every);
         self.radar.tried.retain(|_, at| (0..AFTER_FAILURE).contains(&(now - *at)));
         let ready = all.iter().filter(|(_, symbol)| !self.radar.tried.contains_key(*symbol));

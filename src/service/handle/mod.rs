@@ -232,10 +232,10 @@ pub enum CommandError {
     #[error(transparent)]
     Selection(#[from] SelectError),
     /// The new settings cannot be used; says where and why.
-    #[error("{0}; the settings stay as they were")]
+    #[error("{0}; the settings are unchanged")]
     Config(String),
     /// Settings that changed and are bound at start, each with where it was changed. Nothing else was put in force either.
-    #[error("only read at start and changed: {}; the settings stay as they were", listed(.0))]
+    #[error("changed, but only read at start: {}; the settings are unchanged", listed(.0))]
     NeedsRestart(Vec<BoundSetting>),
     #[error("this process cannot read its settings again")]
     CannotReload,

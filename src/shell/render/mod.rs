@@ -96,7 +96,7 @@ fn file_line(plan: &Plan) -> String {
         let verb = if plan.files == 1 { "replaces" } else { "replace" };
         let replaced = without.saturating_sub(kept);
         return format!(
-            "  {files} {verb} {}: cheaper, as a file counts for {cost} (vendor.flat_files.cost)\n",
+            "  {files} {verb} {}: cheaper, at {cost} requests per file (vendor.flat_files.cost)\n",
             plural(replaced, "request")
         );
     }
@@ -107,7 +107,7 @@ fn file_line(plan: &Plan) -> String {
         _ => false,
     };
     if plan.file_cost > 0 && plan.items.iter().any(could) {
-        return format!("  no flat files: none replaces more than the {cost} it counts for (vendor.flat_files.cost)\n");
+        return format!("  no flat files: none replaces more than {cost} requests (vendor.flat_files.cost)\n");
     }
     String::new()
 }

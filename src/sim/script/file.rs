@@ -45,7 +45,7 @@ impl Script {
                     let Tree::List(items) = node.value else {
                         return Err(reader.error(
                             line,
-                            &format!("`{key}` is no list"),
+                            &format!("`{key}` is not a list"),
                             "write `- kind: …` lines below it",
                         ));
                     };
@@ -55,7 +55,7 @@ impl Script {
                         _ => {
                             return Err(reader.error(
                                 line,
-                                &format!("a script has no part `{key}`"),
+                                &format!("a script has no section `{key}`"),
                                 "write `events:` or `faults:`",
                             ));
                         }
@@ -64,7 +64,7 @@ impl Script {
             }
             Tree::Scalar(Value::Null, _) => {}
             Tree::Scalar(..) => {
-                return Err(reader.error(root.line, "this is no script", "write a list of events: `- kind: …`"));
+                return Err(reader.error(root.line, "this is not a script", "write a list of events: `- kind: …`"));
             }
         }
         Ok(script)
@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
             _ => {
                 return Err(self.error(
                     line,
-                    "aliases (`*name`) are not used here",
+                    "aliases (`*name`) are not supported",
                     "write the value out, `'*'` in quotes",
                 ));
             }

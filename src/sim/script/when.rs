@@ -63,7 +63,7 @@ impl FromStr for When {
             return Ok(Self::On(date));
         }
         let at = DateTime::parse_from_rfc3339(text).map_err(|_| {
-            format!("`{text}` is no time; write a date such as 2026-11-23 or a moment such as 2026-11-23T15:30:00Z")
+            format!("`{text}` is not a time; write a date such as 2026-11-23 or a moment such as 2026-11-23T15:30:00Z")
         })?;
         Ok(Self::At(Ts(at.timestamp_millis())))
     }
@@ -94,7 +94,7 @@ impl Serialize for Offset {
 impl<'de> Deserialize<'de> for Offset {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
-        let wrong = |_| format!("`{text}` is no difference from UTC; write one such as -05:00 or +00:00");
+        let wrong = |_| format!("`{text}` is not an offset from UTC; write one such as -05:00 or +00:00");
         text.parse().map(Self).map_err(wrong).map_err(serde::de::Error::custom)
     }
 }
@@ -102,7 +102,7 @@ impl<'de> Deserialize<'de> for Offset {
 /// `deserialize_with` for a date.
 pub(crate) fn date<'de, D: Deserializer<'de>>(d: D) -> Result<NaiveDate, D::Error> {
     let text = String::deserialize(d)?;
-    text.parse().map_err(|_| serde::de::Error::custom(format!("`{text}` is no date; write one such as 2026-11-23")))
+    text.parse().map_err(|_| serde::de::Error::custom(format!("`{text}` is not a date; write one such as 2026-11-23")))
 }
 
 /// `deserialize_with` for a date that may be left out.
@@ -120,7 +120,8 @@ pub(crate) mod duration {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
         let text = String::deserialize(d)?;
-        let wrong = |_| serde::de::Error::custom(format!("`{text}` is no duration; write one such as 90m, 3h or 2d"));
+        let wrong =
+            |_| serde::de::Error::custom(format!("`{text}` is not a duration; write one such as 90m, 3h or 2d"));
         humantime::parse_duration(&text).map_err(wrong)
     }
 }

@@ -19,12 +19,9 @@ use tokio::net::TcpStream;
 
 use super::*;
 use barkeep_base::clock::FixedClock;
+use barkeep_market::testing::at;
 use barkeep_market::ts::{DAY, HOUR, MINUTE};
 use barkeep_market::{Timeframe, Ts};
-
-fn at(text: &str) -> Ts {
-    Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
-}
 
 async fn start(config: SimConfig) -> Sim {
     let clock = Arc::new(FixedClock::at(at("2025-06-18T15:02:30Z")));

@@ -62,15 +62,15 @@ fn json_is_read_too() {
 fn mistakes_name_file_and_line_and_what_to_do() {
     for (text, line, says) in [
         ("events: [", 1, "not valid YAML"),
-        ("- kind: late\n  ticker: AAPL\n  delay: soon\n", 3, "`soon` is no duration; write one such as 90m"),
+        ("- kind: late\n  ticker: AAPL\n  delay: soon\n", 3, "`soon` is not a duration; write one such as 90m"),
         (
             "- {kind: late, ticker: AAPL, delay: 1h}\n- kind: hole\n  ticker: AAPL\n  from: 2025-06-31\n  to: 2025-07-01",
             4,
-            "`2025-06-31` is no time",
+            "`2025-06-31` is not a time",
         ),
         ("- kind: hole\n  ticker: AAPL\n  from: 2025-06-12\n", 1, "missing field `to`"),
         ("- kind: delisted\n  ticker: AAPL\n  onn: 2025-06-12\n", 3, "unknown field `onn`"),
-        ("- kind: delisted\n  ticker: AAPL\n  on: 2025-6\n", 3, "`2025-6` is no date"),
+        ("- kind: delisted\n  ticker: AAPL\n  on: 2025-6\n", 3, "`2025-6` is not a date"),
         ("- ticker: AAPL\n  kind: hole_\n", 2, "unknown variant `hole_`"),
         ("- kind: hole\n  ticker: AAPL\n  from: 2025-06-12\n  to: 2025-06-11\n", 4, "`to` 2025-06-11 is not after"),
         (
@@ -86,10 +86,10 @@ fn mistakes_name_file_and_line_and_what_to_do() {
             6,
             "`change` is empty",
         ),
-        ("happenings:\n- kind: halt\n", 1, "a script has no part `happenings`; write `events:` or `faults:`"),
+        ("happenings:\n- kind: halt\n", 1, "a script has no section `happenings`; write `events:` or `faults:`"),
         ("faults:\n- kind: hang\n- kind: nonsense\n", 3, "no fault 'nonsense'"),
-        ("- kind: zone\n  ticker: A\n  offset: Paris\n", 3, "`Paris` is no difference from UTC"),
-        ("late", 1, "this is no script"),
+        ("- kind: zone\n  ticker: A\n  offset: Paris\n", 3, "`Paris` is not an offset from UTC"),
+        ("late", 1, "this is not a script"),
     ] {
         let why = Script::parse(text, "dir/s.yaml").unwrap_err().to_string();
         assert!(why.starts_with(&format!("dir/s.yaml:{line}: ")) && why.contains(says), "{text}\n{why}");

@@ -47,7 +47,7 @@ impl Database {
         if self.has_heartbeat.swap(false, Ordering::Relaxed)
             && let Err(error) = self.beside(workers::Leave(self.fence.worker().id)).await
         {
-            tracing::debug!(%error, "cannot remove the row of this process; others take it for dead in 30 s");
+            tracing::debug!(%error, "cannot remove the row of this process; others consider it dead in 30 s");
         }
         // Readers first: the last connection to a SQLite file folds the write-ahead log into it, and only the writer may.
         match &self.readers {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use crate::{HolidayRow, PlanStart, Result, SplitRow, SplitStatus};
+use crate::{HolidayRow, PlanStart, Result, SplitRow};
 
 use super::dividends::Dividends;
 use crate::tables::reference;
@@ -23,7 +23,7 @@ pub(super) struct Reference {
 impl Reference {
     /// By date, without contradicted ones.
     pub(super) fn splits(&self, symbol: &Symbol) -> Vec<Split> {
-        applied(&self.split_rows(symbol))
+        SplitRow::applied(&self.split_rows(symbol))
     }
 
     pub(super) fn split_rows(&self, symbol: &Symbol) -> Vec<SplitRow> {
@@ -33,7 +33,7 @@ impl Reference {
     /// By symbol and date.
     pub(super) fn all_splits(&self) -> Vec<(Symbol, Split)> {
         let of = |(symbol, (_, rows)): (&Symbol, &(Ts, Vec<SplitRow>))| {
-            applied(rows).into_iter().map(|split| (symbol.clone(), split)).collect::<Vec<_>>()
+            SplitRow::applied(rows).into_iter().map(|split| (symbol.clone(), split)).collect::<Vec<_>>()
         };
         self.splits.iter().flat_map(of).collect()
     }
@@ -83,8 +83,4 @@ impl Reference {
 
 const fn order(split: &Split) -> (NaiveDate, f64, f64) {
     (split.date, split.from, split.to)
-}
-
-fn applied(rows: &[SplitRow]) -> Vec<Split> {
-    rows.iter().filter(|row| row.status != SplitStatus::Contradicted).map(|row| row.split).collect()
 }

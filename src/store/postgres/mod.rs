@@ -83,7 +83,7 @@ impl Server {
         }
         let pooled = server(Statements::Unnamed);
         let (conn, _) = connect(hosts, &[]).await?;
-        tracing::info!("PostgreSQL is behind a pooler: nothing is kept in a session");
+        tracing::info!("PostgreSQL is behind a connection pooler: using no session state");
         Ok((pooled, conn))
     }
 

@@ -58,12 +58,12 @@ impl Address {
                 Some(("cache", "private")) => address.shared_cache = false,
                 Some(("cache", "shared")) => address.shared_cache = true,
                 Some(("vfs", name)) if !name.is_empty() => address.vfs = Some(name.to_owned()),
-                _ => return Err(refused(format!("'{}' means nothing here; {PARAMETERS}", printable(pair)))),
+                _ => return Err(refused(format!("unknown parameter '{}'; {PARAMETERS}", printable(pair)))),
             }
         }
         if memory {
             return Err(StoreError::Unusable(
-                "a database in memory would be lost at the end; name a file, for example sqlite:/tmp/bars.db".into(),
+                "a database in memory would be lost at exit; name a file, for example sqlite:/tmp/bars.db".into(),
             ));
         }
         Ok(address)
@@ -76,7 +76,7 @@ impl Address {
             (_, true) => "immutable",
             _ => return Ok(()),
         };
-        Err(StoreError::Disk(format!("its URL says {says}; leave that out, or use a command that only reads")))
+        Err(StoreError::Disk(format!("its URL says {says}; remove that, or use a command that only reads")))
     }
 }
 

@@ -169,7 +169,7 @@ pub(crate) async fn connect_existing(address: &Address) -> Result<SqliteConnecti
 /// Makes an empty file that must not exist, readable by this user only.
 pub(crate) fn create_private(path: &Path) -> Result<()> {
     if std::fs::symlink_metadata(path).is_ok() {
-        return Err(StoreError::Refused(format!("{} exists already; name a new file", path.display())));
+        return Err(StoreError::Refused(format!("{} already exists; name a new file", path.display())));
     }
     file::create(path)
 }

@@ -56,7 +56,7 @@ pub(crate) async fn keys(conn: &mut Conn<'_>) -> Result<Vec<ApiKey>> {
 
 /// What making a key says when there is one of that name.
 pub(crate) fn taken(name: &str) -> StoreError {
-    StoreError::Refused(format!("there is a key named '{name}' already"))
+    StoreError::Refused(format!("a key named '{name}' already exists"))
 }
 
 /// [`crate::Store::add_api_key`].

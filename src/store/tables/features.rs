@@ -128,7 +128,7 @@ pub(crate) async fn progress(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result
 pub(crate) async fn state(conn: &mut Conn<'_>, id: SeriesId, t: Ts) -> Result<Option<State>> {
     let texts: Vec<String> = column(&conn.rows(STATE, &values![id, t]).await?)?;
     let parse = |text: &String| {
-        let invalid = |_| StoreError::Unusable(format!("it holds '{}' where a feature state belongs", printable(text)));
+        let invalid = |_| StoreError::Unusable(format!("it holds '{}' instead of a feature state", printable(text)));
         serde_json::from_str(text).map_err(invalid)
     };
     texts.first().map(parse).transpose()

@@ -112,12 +112,12 @@ pub(crate) fn check(verdict: Verdict, accepted: Option<&StoredBar>) -> Result<()
     match (verdict, accepted) {
         (Verdict::Accepted, _) | (Verdict::Rejected | Verdict::Pending, None) => Ok(()),
         (Verdict::Rejected, Some(_)) => Err(StoreError::Refused("a rejected bar is not stored".into())),
-        (Verdict::Pending, Some(_)) => Err(StoreError::Refused("a decision taken back stores no bar".into())),
+        (Verdict::Pending, Some(_)) => Err(StoreError::Refused("undoing a decision stores no bar".into())),
     }
 }
 
 pub(crate) fn not_decided(id: i64) -> StoreError {
-    StoreError::NotFound(format!("no bar with id {id} is decided in quarantine; there is nothing to take back"))
+    StoreError::NotFound(format!("no reviewed bar {id} in quarantine; there is nothing to undo"))
 }
 
 /// Why a bar that was accepted goes to `bar_revisions`.
@@ -176,7 +176,7 @@ async fn undo(conn: &mut Conn<'_>, id: i64, at: Ts) -> Result<()> {
 }
 
 pub(crate) fn not_pending(id: i64) -> StoreError {
-    StoreError::NotFound(format!("no bar with id {id} is waiting in quarantine; it may be decided"))
+    StoreError::NotFound(format!("no pending bar {id} in quarantine; it may have been reviewed"))
 }
 
 /// An accepted bar as a write of its series.
@@ -243,6 +243,6 @@ impl Work for Close {
 pub(crate) fn check_closing(verdict: Verdict) -> Result<()> {
     match verdict {
         Verdict::Accepted | Verdict::Rejected => Ok(()),
-        Verdict::Pending => Err(StoreError::Refused("decisions are taken back one by one".into())),
+        Verdict::Pending => Err(StoreError::Refused("decisions are undone one at a time".into())),
     }
 }

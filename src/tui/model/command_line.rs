@@ -356,7 +356,7 @@ fn span(word: &str) -> Result<(NaiveDate, NaiveDate), Wrong> {
         _ => (day(word.to_owned()), 0),
     };
     let Some(TimeBound::Date(first)) = first else {
-        return Wrong::mistake(format!("{word} is no time; write 2024, 2024-01 or 2024-01-31, from 1970 to 2100"));
+        return Wrong::mistake(format!("{word} is not a time; write 2024, 2024-01 or 2024-01-31, from 1970 to 2100"));
     };
     let last = match months {
         0 => Some(first),
@@ -371,20 +371,20 @@ fn date(word: &str, today: NaiveDate) -> Result<NaiveDate, Wrong> {
         Ok(TimeBound::Date(date)) if date.year() >= 1970 => Ok(date),
         // While it is typed it is too short.
         _ if word.len() < 10 && is_time(word) => Wrong::missing("a day is written 2024-01-31"),
-        _ => Wrong::mistake(format!("{word} is no day; write 2024-01-31")),
+        _ => Wrong::mistake(format!("{word} is not a day; write 2024-01-31")),
     }
 }
 
 fn class(word: &str) -> Result<AssetClass, Wrong> {
     word.to_ascii_lowercase()
         .parse()
-        .or_else(|_| Wrong::mistake(format!("{word} is no class; write stock, etf or crypto")))
+        .or_else(|_| Wrong::mistake(format!("{word} is not a class; write stock, etf or crypto")))
 }
 
 fn criticality(word: &str) -> Result<Criticality, Wrong> {
     word.to_ascii_lowercase()
         .parse()
-        .or_else(|_| Wrong::mistake(format!("{word} is no tier; write critical, standard or low")))
+        .or_else(|_| Wrong::mistake(format!("{word} is not a tier; write critical, standard or low")))
 }
 
 #[cfg(test)]

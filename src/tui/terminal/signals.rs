@@ -56,13 +56,13 @@ pub fn watch() -> (mpsc::Receiver<SignalEvent>, Watch) {
                     () = stop.cancelled() => {}
                 }
             }),
-            Err(e) => tracing::warn!(error = %e, "signals cannot be caught"),
+            Err(e) => tracing::warn!(error = %e, "cannot handle signals"),
         }
     };
     match std::thread::Builder::new().name("signals".to_owned()).spawn(watching) {
         // Registered before this returns, so that none is missed.
         Ok(_) => drop(registered.recv()),
-        Err(e) => tracing::warn!(error = %e, "signals cannot be caught"),
+        Err(e) => tracing::warn!(error = %e, "cannot handle signals"),
     }
     (receiver, watch)
 }
@@ -88,7 +88,7 @@ async fn pass_on(sender: &mpsc::Sender<SignalEvent>, ready: &std::sync::mpsc::Se
         (SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()), SignalEvent::Continued),
     ]
     .map(|(kind, means)| {
-        let signal = signal(kind).map_err(|e| tracing::warn!(error = %e, "a signal cannot be caught")).ok();
+        let signal = signal(kind).map_err(|e| tracing::warn!(error = %e, "cannot handle a signal")).ok();
         (signal, means)
     });
     // Nobody may be waiting any more.

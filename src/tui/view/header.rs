@@ -143,7 +143,7 @@ fn fleet(live: &Live) -> Option<Line> {
 fn vendor(snap: &Snapshot, now: Ts, hits: &mut HitMap) -> Line {
     let limit = &snap.live.limit;
     if let Some(frozen) = limit.frozen_for {
-        let left = i64::try_from(frozen.as_millis()).unwrap_or(i64::MAX) - (now - snap.live.at);
+        let left = snap.live.at + frozen - now;
         if left > 0 {
             hits.tick();
             return Line::of(Role::Warn, format!("429: waiting {}", until(left)));

@@ -11,7 +11,7 @@ use crate::draw::theme::Role;
 use crate::widgets::belt::Mark;
 use crate::widgets::{bar, belt, graph};
 use barkeep_market::Ts;
-use barkeep_market::ts::SECOND;
+use barkeep_market::ts::{SECOND, millis};
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_plan::budget::Budget;
 
@@ -102,7 +102,7 @@ const LABEL: u16 = 10;
 pub fn marks(snap: &Snapshot, now: Ts) -> Vec<Mark> {
     let gone = (now - snap.live.at).max(0);
     let marks = snap.live.limit.held.iter().map(|place| {
-        let left = i64::try_from(place.free_in.as_millis()).unwrap_or(i64::MAX);
+        let left = millis(place.free_in);
         Mark { left: if place.on_the_wire { left } else { left - gone }, on_the_wire: place.on_the_wire }
     });
     marks.filter(|mark| mark.left > 0).collect()
@@ -194,7 +194,7 @@ pub fn warnings(snap: &Snapshot, now: Ts) -> Vec<Line> {
     let limit = &snap.live.limit;
     let mut lines = Vec::new();
     if let Some(left) = limit.frozen_for {
-        let left = snap.live.at + i64::try_from(left.as_millis()).unwrap_or(i64::MAX) - now;
+        let left = snap.live.at + left - now;
         lines.push(Line::of(Role::Bad, format!("429: no requests for {}", format::until(left))));
     }
     if let Some(foreign) = limit.foreign_per_minute {

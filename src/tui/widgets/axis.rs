@@ -122,10 +122,7 @@ pub fn labels(bars: &[(u16, Ts)], right: u16, class: AssetClass, timeframe: Time
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(text: &str) -> Ts {
-        Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
-    }
+    use barkeep_market::testing::at;
 
     #[test]
     fn the_prices_of_a_tiny_coin_are_told_apart() {

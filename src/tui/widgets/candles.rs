@@ -103,10 +103,11 @@ mod tests {
     use crate::draw::glyphs::plain;
     use crate::draw::theme::Theme;
     use barkeep_market::Ts;
+    use barkeep_market::testing;
 
     fn bar(open: f64, close: f64) -> Bar {
         let (high, low) = (open.max(close) + 1.0, open.min(close) - 1.0);
-        Bar { ts: Ts(0), open, high, low, close, volume: 5.0, vwap: None, trades: None }
+        Bar { volume: 5.0, ..testing::candle(Ts(0), [open, high, low, close]) }
     }
 
     #[test]

@@ -19,7 +19,7 @@ const HOLE: usize = 9;
 
 /// Time without bars, and why.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Hole {
+pub struct ChartHole {
     pub range: Interval,
     pub letter: &'static str,
     pub role: Role,
@@ -30,7 +30,7 @@ pub struct Hole {
 pub struct Chart<'a> {
     pub bars: &'a [Bar],
     pub points: &'a [ChartPoint],
-    pub holes: &'a [Hole],
+    pub holes: &'a [ChartHole],
     /// Times of bars that wait in quarantine.
     pub quarantined: &'a [Ts],
     pub class: AssetClass,
@@ -256,7 +256,7 @@ impl Chart<'_> {
 }
 
 /// The columns of a hole: one a bar as far as it is short.
-fn hole_columns(hole: &Hole, timeframe: Timeframe) -> usize {
+fn hole_columns(hole: &ChartHole, timeframe: Timeframe) -> usize {
     let bars = usize::try_from(hole.range.len() / timeframe.width()).unwrap_or(HOLE);
     bars.clamp(2, HOLE)
 }

@@ -61,16 +61,10 @@ pub fn shade(cell: Cell, is_before: bool) -> Option<Role> {
     }
 }
 
-/// Whether a cell is told by its letter although another one shares its place.
-#[must_use]
-pub const fn needs_letter(state: CellState) -> bool {
-    matches!(state, CellState::Quarantined | CellState::Late | CellState::Suspect | CellState::VendorHole)
-}
-
 /// Two cells in one place, each with whether it lies before the first one asked: their colors above each other, or the
 /// letter of the one that needs one.
 pub fn pair(canvas: &mut Canvas, x: u16, y: u16, upper: (Cell, bool), lower: (Cell, bool)) {
-    let lettered = [upper.0, lower.0].into_iter().find(|cell| needs_letter(cell.state));
+    let lettered = [upper.0, lower.0].into_iter().find(|cell| cell.state.is_doubtful());
     if let Some(cell) = lettered {
         let (glyph, role) = appearance(cell);
         return canvas.glyph(x, y, glyph, role);

@@ -153,6 +153,7 @@ impl Vendor for Coinbase {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
     use barkeep_market::Timeframe;
     use barkeep_market::ts::{DAY, HOUR, MINUTE};
 
@@ -160,11 +161,8 @@ mod tests {
         let start = Ts(1_709_510_400_000);
         AggregateQuery {
             vendor: Source::Coinbase,
-            ticker: "BTC-USD".to_owned(),
             class: AssetClass::Crypto,
-            timeframe,
-            range: Interval::new(start, start + length),
-            nights: false,
+            ..testing::query("BTC-USD", timeframe, Interval::new(start, start + length))
         }
     }
 

@@ -95,6 +95,7 @@ fn unreadable(body: &[u8], error: &serde_json::Error) -> Fault {
 mod tests {
     use super::*;
     use crate::Class;
+    use crate::testing;
     use barkeep_market::ts::MINUTE;
     use barkeep_market::{AssetClass, Source, Timeframe};
 
@@ -102,9 +103,14 @@ mod tests {
 
     fn query(timeframe: Timeframe, bars: i64) -> (AggregateQuery, Interval) {
         let range = Interval::new(Ts(T * SECOND), Ts(T * SECOND + bars * timeframe.width()));
-        let vendor = Source::Coinbase;
-        let ticker = "BTC-USD".to_owned();
-        (AggregateQuery { vendor, ticker, class: AssetClass::Crypto, timeframe, range, nights: false }, range)
+        (
+            AggregateQuery {
+                vendor: Source::Coinbase,
+                class: AssetClass::Crypto,
+                ..testing::query("BTC-USD", timeframe, range)
+            },
+            range,
+        )
     }
 
     fn read(body: &str) -> Result<Page, Fault> {

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::batch::groups;
 use super::*;
 use crate::limit::Grant;
+use crate::testing;
 use crate::{DividendPage, SplitPage};
 use barkeep_base::clock::FixedClock;
 use barkeep_config::RateLimit;
@@ -47,19 +48,12 @@ impl Scripted {
 #[async_trait]
 impl Vendor for Scripted {
     async fn aggregates(&self, _: &AggregateQuery, _: Option<&Cursor>) -> Result<Page, Fault> {
-        let id = Some("id".to_owned());
         self.next(Page {
-            bars: vec![],
             query_count: 3,
-            full: false,
-            answers_to: None,
-            dropped: 0,
-            next: None,
-            request_id: id,
+            request_id: Some("id".to_owned()),
             server_time: self.server_time,
-            delayed: false,
-            adjusted: false,
             bytes: 100,
+            ..testing::page(vec![])
         })
         .await
     }
@@ -170,14 +164,7 @@ impl Bench {
 }
 
 fn query() -> AggregateQuery {
-    AggregateQuery {
-        vendor: barkeep_market::Source::Massive,
-        ticker: "TEST".to_owned(),
-        class: AssetClass::Stock,
-        timeframe: Timeframe::M5,
-        range: Interval::new(Ts(0), Ts(300_000)),
-        nights: false,
-    }
+    testing::query("TEST", Timeframe::M5, Interval::new(Ts(0), Ts(300_000)))
 }
 
 fn fault(class: Class) -> Fault {

@@ -1,5 +1,6 @@
 //! Answers made to keep a processor busy or to fill the memory: each takes about as long as an honest page of its size.
 
+use crate::testing;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -23,14 +24,7 @@ const MEMORY_MIB: u64 = 160;
 
 fn query() -> AggregateQuery {
     let range = Interval::new(Ts(START), Ts(START + 500_000 * MINUTE));
-    AggregateQuery {
-        vendor: barkeep_market::Source::Massive,
-        ticker: "X:BTCUSD".to_owned(),
-        class: AssetClass::Crypto,
-        timeframe: Timeframe::M1,
-        range,
-        nights: false,
-    }
+    testing::query("X:BTCUSD", Timeframe::M1, range)
 }
 
 fn read(body: &[u8]) -> Result<Page, Fault> {

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use std::time::Duration;
 
 use super::*;
+use crate::testing;
 use barkeep_config::RateLimit;
 use barkeep_market::freshness::Delay;
 use barkeep_market::{Interval, Timeframe, Ts};
@@ -130,14 +131,7 @@ fn gzip(body: &[u8]) -> Vec<u8> {
 }
 
 fn query() -> AggregateQuery {
-    AggregateQuery {
-        vendor: barkeep_market::Source::Massive,
-        ticker: "X:BTCUSD".to_owned(),
-        class: AssetClass::Crypto,
-        timeframe: Timeframe::M5,
-        range: Interval::new(Ts(1_700_000_100_000), Ts(1_700_000_700_000)),
-        nights: false,
-    }
+    testing::query("X:BTCUSD", Timeframe::M5, Interval::new(Ts(1_700_000_100_000), Ts(1_700_000_700_000)))
 }
 
 fn page_with(next_url: &str) -> String {
@@ -194,14 +188,7 @@ async fn paths_of_all_endpoints() {
     let _ = client.upcoming_holidays().await;
     let day =
         Timeframe::D1.snap_out(AssetClass::Stock, Interval::new(Ts::ny_midnight(date), Ts::ny_midnight(date) + 1));
-    let daily = AggregateQuery {
-        vendor: barkeep_market::Source::Massive,
-        ticker: "BRK.B".to_owned(),
-        class: AssetClass::Stock,
-        timeframe: Timeframe::D1,
-        range: day,
-        nights: false,
-    };
+    let daily = testing::query("BRK.B", Timeframe::D1, day);
     let _ = client.aggregates(&daily, None).await;
     let paths: Vec<String> = server.requests().iter().map(|r| r.split(' ').nth(1).unwrap().to_owned()).collect();
     assert_eq!(

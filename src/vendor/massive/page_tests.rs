@@ -2,22 +2,13 @@
 
 use super::address::Base;
 use super::*;
+use crate::testing;
+use barkeep_market::testing::{at, candle};
 use barkeep_market::{Bar, Interval, Timeframe, Ts};
-
-fn at(text: &str) -> Ts {
-    Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
-}
 
 fn query(timeframe: Timeframe, class: AssetClass, from: &str, to: &str) -> AggregateQuery {
     let ticker = if class == AssetClass::Crypto { "X:BTCUSD" } else { "TEST" };
-    AggregateQuery {
-        vendor: barkeep_market::Source::Massive,
-        ticker: ticker.to_owned(),
-        class,
-        timeframe,
-        range: Interval::new(at(from), at(to)),
-        nights: false,
-    }
+    AggregateQuery { class, ..testing::query(ticker, timeframe, Interval::new(at(from), at(to))) }
 }
 
 /// Five minute bars of one hour: 15:00 is 1705330800000.
@@ -72,8 +63,7 @@ fn the_vendors_habits_are_accepted() {
         assert_eq!(page.bytes, body.len() as u64);
     }
     let page = read(&hour(), &with_rows(&[row(T, "1.25")])).unwrap();
-    let want =
-        Bar { ts: Ts(T), open: 1.0, high: 2.0, low: 1.0, close: 1.25, volume: 10.0, vwap: Some(1.5), trades: Some(3) };
+    let want = Bar { volume: 10.0, vwap: Some(1.5), trades: Some(3), ..candle(Ts(T), [1.0, 2.0, 1.0, 1.25]) };
     assert_eq!(page.bars, [want]);
 }
 

@@ -79,4 +79,4 @@ pub use question::{Question, Reply};
 pub use records::QuarantinedBar;
 pub use report::{Rpo, SeriesAge};
 pub use snapshot::{Data, HelloEvent, Live, Snapshot, SnapshotEvent};
-pub use symbols::TickerEntry;
+pub use symbols::{TickerEntry, given};

@@ -84,7 +84,9 @@ pub struct SymbolToChange {
 
 /// Tells `null` from absent: called only when the key is there.
 #[allow(clippy::option_option, reason = "`null` and absent mean different things here")]
-fn given<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Option<NaiveDate>>, D::Error> {
+/// # Errors
+/// When the value is no date.
+pub fn given<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Option<NaiveDate>>, D::Error> {
     Option::<NaiveDate>::deserialize(d).map(Some)
 }
 

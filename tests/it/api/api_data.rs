@@ -227,17 +227,7 @@ async fn pages_hold_every_row_once_and_the_right_values(bench: Bench) {
         assert!(bench.run(&["symbols", "set", symbol, "--active=false"]).await.status.success());
     }
     let store = barkeep::store::open(&bench.database.url(), false).await.unwrap();
-    let paid = barkeep::market::dividend::Dividend {
-        id: "E1".into(),
-        ex_date: date(30).parse().unwrap(),
-        cash_amount: 1.0,
-        currency: Some("USD".into()),
-        kind: None,
-        frequency: None,
-        declaration_date: None,
-        record_date: None,
-        pay_date: None,
-    };
+    let paid = barkeep::market::testing::dividend(date(30).parse().unwrap(), 1.0);
     store.put_dividends(&[("AAPL".parse().unwrap(), vec![paid])], barkeep::market::Ts(0)).await.unwrap();
     store.close().await;
     let served = Served::start(&bench).await;

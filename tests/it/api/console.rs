@@ -55,9 +55,7 @@ fn selection(symbols: &[&str], timeframes: &[Timeframe], from: &str, to: &str) -
         timeframes: Some(timeframes.to_vec()),
         from: Some(from.parse().unwrap()),
         to: Some(to.parse().unwrap()),
-        class: None,
-        vendor: None,
-        refetch: false,
+        ..Selection::default()
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use barkeep::market::dividend::Dividend;
 use barkeep::market::split::Split;
 use barkeep::sim::SimConfig;
 use barkeep::store::open;
@@ -64,17 +63,7 @@ async fn the_command_prints_what_the_view_holds(bench: Bench) {
     let output = bench.run(&["bars", "AAPL", "--timeframe", "1d", "--adjust", "total"]).await;
     assert!(String::from_utf8_lossy(&output.stderr).contains("note: dividends of AAPL are not known yet"));
     let store = open(&bench.database.url(), false).await.unwrap();
-    let paid = Dividend {
-        id: "E1".into(),
-        ex_date: "2024-12-02".parse().unwrap(),
-        cash_amount: 1.0,
-        currency: Some("USD".into()),
-        kind: None,
-        frequency: None,
-        declaration_date: None,
-        record_date: None,
-        pay_date: None,
-    };
+    let paid = barkeep::market::testing::dividend("2024-12-02".parse().unwrap(), 1.0);
     store.put_dividends(&[("AAPL".parse().unwrap(), vec![paid])], barkeep::market::Ts(0)).await.unwrap();
     store.close().await;
 

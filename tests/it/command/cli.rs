@@ -380,8 +380,8 @@ fn what_is_not_in_the_database_is_refused() {
             &["backfill", "--simulated", "--plan-id", "00000000-0000-4000-8000-000000000000"][..],
             "there is no plan 00000000",
         ),
-        (&["backfill", "--simulated", "AAPL", "--asset-class", "crypto"], "leave --asset-class out"),
-        (&["plan", "AAPL", "--asset-class", "crypto"], "leave --asset-class out"),
+        (&["backfill", "--simulated", "AAPL", "--asset-class", "crypto"], "omit --asset-class"),
+        (&["plan", "AAPL", "--asset-class", "crypto"], "omit --asset-class"),
         (&["quarantine", "accept", "999"], "999"),
         (&["quarantine", "reject", "999"], "999"),
         (&["status", "APPL"], "APPL is not"),
@@ -619,7 +619,7 @@ fn an_unknown_variable_is_told_unless_it_must_be_quiet() {
     let told = with(&["config", "path"]);
     assert_eq!(
         told,
-        "warning: environment variable BARKEEP_RATE_LIMT is not known, so it changes nothing; did you mean BARKEEP_RATE_LIMIT?\n"
+        "warning: environment variable BARKEEP_RATE_LIMT is unknown and has no effect; did you mean BARKEEP_RATE_LIMIT?\n"
     );
     assert_eq!(with(&["config", "path", "--json"]), told);
     assert_eq!(with(&["config", "path", "--quiet"]), "");

@@ -161,14 +161,8 @@ async fn paid(bench: &Bench) {
     let at = Ts(chrono::Utc::now().timestamp_millis());
     let dividend = |id: &str, ex_date: &str| Dividend {
         id: id.to_owned(),
-        ex_date: ex_date.parse().unwrap(),
-        cash_amount: 2.0,
         currency: None,
-        kind: None,
-        frequency: None,
-        declaration_date: None,
-        record_date: None,
-        pay_date: None,
+        ..barkeep::market::testing::dividend(ex_date.parse().unwrap(), 2.0)
     };
     let aapl = "AAPL".parse().unwrap();
     store.put_dividends(&[(aapl, vec![dividend("E1", "2024-02-14")])], at).await.unwrap();

@@ -1,5 +1,6 @@
 //! What raises an alert and what does not: situations against alerts, each an hour or more on a paused clock.
 
+use crate::support::rows;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use barkeep::pipeline::select::Selection;
 use barkeep::runtime::console::Console as _;
 use barkeep::runtime::runtime::{Runtime, RuntimeParts};
 use barkeep::service::handle::{EngineCommand, ExecutionSelector, TriggerScope};
-use barkeep::store::{CriticalitySource, ExecutionStatus, Listing, Store as _, SymbolRow, Trigger};
+use barkeep::store::{CriticalitySource, ExecutionStatus, Store as _, SymbolRow, Trigger};
 use barkeep::vendor::{Class, Fault};
 
 async fn host(rig: &Rig) -> Runtime {
@@ -35,18 +36,10 @@ async fn host(rig: &Rig) -> Runtime {
 
 fn tracked(symbol: &str, added_at: barkeep::market::Ts) -> SymbolRow {
     SymbolRow {
-        symbol: symbol.parse().unwrap(),
-        asset_class: AssetClass::Crypto,
-        vendor_ticker: format!("X:{symbol}USD"),
-        vendor: barkeep::market::Source::Massive,
         criticality: Criticality::Critical,
         criticality_source: CriticalitySource::Policy,
-        timeframes: vec![Timeframe::M5, Timeframe::H1],
-        active: true,
-        paused: false,
         added_at,
-        history_from: None,
-        listing: Listing::default(),
+        ..rows::symbol_of(symbol, AssetClass::Crypto, &[Timeframe::M5, Timeframe::H1])
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is checked before it is believed: splits against prices, bars against their neighbors, announcements against bars.
 
+use barkeep::market::testing::candle;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -42,14 +43,10 @@ fn step(date: &'static str, factor: f64) -> impl Fn(&str, Ts) -> Option<Bar> + S
         let (price, volume) = if ts < day(date) { (100.0, 1000.0) } else { (100.0 * factor, 1000.0 / factor) };
         let (high, low) = (price * 1.01, price * 0.99);
         (ts.ms() % (5 * MINUTE) == 0).then_some(Bar {
-            ts,
-            open: price,
-            high,
-            low,
-            close: price,
             volume,
             vwap: Some(price),
             trades: Some(9),
+            ..candle(ts, [price, high, low, price])
         })
     }
 }
@@ -67,8 +64,7 @@ fn wish(timeframes: &[Timeframe], from: &str) -> Backfill {
         from: Some(from.parse().unwrap()),
         to: Some("2024-03-05".parse().unwrap()),
         class: Some(AssetClass::Stock),
-        vendor: None,
-        refetch: false,
+        ..Selection::default()
     };
     Backfill::new(selection, Mode::Sequential, Trigger::Cli)
 }

@@ -1,5 +1,6 @@
 //! A second vendor behind the same trait: everything that holds for the first holds for it.
 
+use barkeep::market::testing::candle;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -75,16 +76,7 @@ async fn assert_true(engine: &TestEngine, timeframe: Timeframe) {
     let truth: Vec<Bar> = truth
         .iter()
         .map(|b| b.bar)
-        .map(|b| Bar {
-            ts: b.at,
-            open: b.open,
-            high: b.high,
-            low: b.low,
-            close: b.close,
-            volume: b.volume,
-            vwap: None,
-            trades: None,
-        })
+        .map(|b| Bar { volume: b.volume, ..candle(b.at, [b.open, b.high, b.low, b.close]) })
         .collect();
     let stored: Vec<Bar> = engine.bars("BTC", timeframe.name()).await.into_iter().map(|row| row.bar).collect();
     let stored: Vec<Bar> = stored.into_iter().filter(|bar| bar.ts >= from && bar.ts < to).collect();

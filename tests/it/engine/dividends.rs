@@ -1,5 +1,6 @@
 //! Dividends: when they are asked for and what for, and what a vendor without them costs.
 
+use barkeep::market::testing;
 use std::time::Duration;
 
 use barkeep::config::RateLimit;
@@ -18,17 +19,7 @@ use crate::support::rows;
 use crate::support::scripted::{Call, Scripted};
 
 fn dividend(ex_date: &str, cash_amount: f64) -> Dividend {
-    Dividend {
-        id: format!("E{ex_date}"),
-        ex_date: ex_date.parse().unwrap(),
-        cash_amount,
-        currency: Some("USD".into()),
-        kind: None,
-        frequency: None,
-        declaration_date: None,
-        record_date: None,
-        pay_date: None,
-    }
+    testing::dividend(ex_date.parse().unwrap(), cash_amount)
 }
 
 const SYMBOLS: [&str; 3] = ["AAPL", "KO", "SPY"];

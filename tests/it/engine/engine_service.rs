@@ -1,5 +1,6 @@
 //! The service on a paused clock: a week passes in seconds, and orders come in any order.
 
+use barkeep::market::testing::at;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,10 +120,6 @@ async fn a_week_at_five_requests_a_minute() {
     task.await.unwrap();
     let open = rig.store.running_executions().await.unwrap();
     assert!(open.is_empty(), "{open:?}");
-}
-
-fn at(text: &str) -> Ts {
-    Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
 }
 
 /// One thing an operator may do.

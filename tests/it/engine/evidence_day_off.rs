@@ -109,8 +109,7 @@ fn wish(from: &str, to: &str) -> Backfill {
         from: Some(from.parse().unwrap()),
         to: Some(to.parse().unwrap()),
         class: Some(AssetClass::Stock),
-        vendor: None,
-        refetch: false,
+        ..Selection::default()
     };
     Backfill::new(selection, Mode::Sequential, Trigger::Cli)
 }

@@ -1,5 +1,6 @@
 //! Features from end to end: whatever happened on the way, what is stored equals a computation over all stored bars.
 
+use barkeep::market::testing::candle;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -387,8 +388,8 @@ fn slot(n: usize) -> Ts {
 fn made(n: usize, seed: u16, provisional: bool) -> StoredBar {
     let close = 50.0 + ((n * 7_919 + usize::from(seed) * 104_729) % 3_001) as f64 / 100.0;
     let (high, low) = (close + (n % 7) as f64 / 10.0, close - (n % 5) as f64 / 10.0);
-    let bar = Bar { ts: slot(n), open: close, high, low, close, volume: (n % 23) as f64, vwap: None, trades: None };
-    StoredBar { bar, provisional, quality_score: 1.0, quality_notes: None, fetched_at: Ts(0) }
+    let bar = Bar { volume: (n % 23) as f64, ..candle(slot(n), [close, high, low, close]) };
+    StoredBar { provisional, ..rows::stored(bar) }
 }
 
 async fn apply(store: &Arc<dyn Store>, id: SeriesId, change: &Change) -> Result<(), StoreError> {

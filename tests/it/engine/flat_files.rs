@@ -157,7 +157,7 @@ async fn an_unusable_file_leaves_its_day_to_the_api(bench: Bench) {
     bench.sim.add_fault(FaultRule::new(FaultKind::CutLine).on("2024-03-06.csv"));
     bench.sim.add_fault(FaultRule::new(FaultKind::Status404).on("2024-03-07.csv"));
     backfill(&bench, "1m", &SYMBOLS).await;
-    let told = "SELECT COUNT(*) FROM vendor_requests WHERE error LIKE '%the last line of the file is not whole%'";
+    let told = "SELECT COUNT(*) FROM vendor_requests WHERE error LIKE '%the last line of the file is incomplete%'";
     assert!(bench.count(told).await > 0);
     let told = "SELECT COUNT(*) FROM vendor_requests WHERE error LIKE '%there is no such file%'";
     assert_eq!(bench.count(told).await, 1);

@@ -35,8 +35,7 @@ fn days(symbols: &[&str], class: Option<AssetClass>, from: &str, to: &str) -> Ba
         from: Some(from.parse().unwrap()),
         to: Some(to.parse().unwrap()),
         class,
-        refetch: false,
-        vendor: None,
+        ..Selection::default()
     };
     Backfill::new(selection, Mode::Sequential, Trigger::Cli)
 }
@@ -173,7 +172,10 @@ async fn a_renamed_symbol_names_its_successor() {
     let rig =
         rig(|v: Scripted| v.telling(until("2024-05-16")).describing(known), &["OLD"], "2024-06-20T15:00:00Z").await;
     let summary = rig.run(&days(&["OLD"], None, "2024-05-01", "2024-06-14")).await.unwrap();
-    assert_eq!(summary.notes, ["OLD became NEW after 2024-05-16; its bars end there, NEW is a symbol of its own"]);
+    assert_eq!(
+        summary.notes,
+        ["OLD was renamed to NEW after 2024-05-16; its bars end there, and NEW is a separate symbol"]
+    );
     let listing = symbol(&rig).await.listing;
     assert_eq!((listing.state, listing.renamed_to), (ListingState::Renamed, Some("NEW".parse().unwrap())));
 }

@@ -1,5 +1,6 @@
 //! Stocks that begin to trade at night: bars outside the hours wait, until nights of them are believed.
 
+use barkeep::market::testing::{at, bar};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,23 +16,11 @@ use crate::support::scripted::Scripted;
 
 const SYMBOLS: [&str; 3] = ["AAA", "BBB", "CCC"];
 
-fn at(text: &str) -> Ts {
-    Ts::from(chrono::DateTime::parse_from_rfc3339(text).unwrap().to_utc())
-}
-
 /// Every five minutes the same trade, day and night.
 fn steady(_: &str, ts: Ts) -> Option<Bar> {
     let price = 100.0;
-    (ts.ms() % (5 * MINUTE) == 0).then_some(Bar {
-        ts,
-        open: price,
-        high: price,
-        low: price,
-        close: price,
-        volume: 1000.0,
-        vwap: Some(price),
-        trades: Some(9),
-    })
+    let trade = Bar { vwap: Some(price), trades: Some(9), ..bar(ts, price) };
+    (ts.ms() % (5 * MINUTE) == 0).then_some(trade)
 }
 
 fn newest(symbols: &[&str], from: &str) -> Backfill {
@@ -39,10 +28,8 @@ fn newest(symbols: &[&str], from: &str) -> Backfill {
         symbols: symbols.iter().map(|s| s.parse().unwrap()).collect(),
         timeframes: Some(vec![Timeframe::M5, Timeframe::H1]),
         from: Some(from.parse().unwrap()),
-        to: None,
         class: Some(AssetClass::Stock),
-        vendor: None,
-        refetch: false,
+        ..Selection::default()
     };
     Backfill::new(selection, Mode::Sequential, Trigger::Cli)
 }

@@ -1,6 +1,7 @@
 //! Facts with one owner: settings, policy, calendar, the engine's pause, open alerts. Whoever is asked says the same, and
 //! says it at once.
 
+use crate::support::rows;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ use barkeep::runtime::console::Console as _;
 use barkeep::runtime::runtime::{Runtime, RuntimeParts};
 use barkeep::service::handle::{CommandError, EngineCommand};
 use barkeep::sim::SimConfig;
-use barkeep::store::{CriticalitySource, Listing, NewAlert, Store as _, SymbolRow};
+use barkeep::store::{CriticalitySource, Store as _, SymbolRow};
 use barkeep::vendor::Holiday;
 use serde_json::{Value, json};
 
@@ -230,18 +231,9 @@ async fn host(rig: &Rig) -> Runtime {
 
 fn spy() -> SymbolRow {
     SymbolRow {
-        symbol: "SPY".parse().unwrap(),
-        asset_class: AssetClass::Etf,
-        vendor_ticker: "SPY".to_owned(),
-        vendor: barkeep::market::Source::Massive,
         criticality: Criticality::Critical,
         criticality_source: CriticalitySource::Policy,
-        timeframes: vec![Timeframe::M5],
-        active: true,
-        paused: false,
-        added_at: Ts(0),
-        history_from: None,
-        listing: Listing::default(),
+        ..rows::symbol_of("SPY", AssetClass::Etf, &[Timeframe::M5])
     }
 }
 
@@ -310,13 +302,7 @@ async fn open_alerts_are_counted_however_many_came_after() {
     let bench = Bench::sqlite(SimConfig::default()).await;
     add(&bench, &["SPY", "--timeframes", "1d"]).await;
     let store = barkeep::store::open(&bench.database.url(), false).await.unwrap();
-    let alert = |kind: &str, at: i64| NewAlert {
-        kind: kind.to_owned(),
-        severity: barkeep::config::policy::Severity::Critical,
-        subject: None,
-        message: "it is so".to_owned(),
-        raised_at: Ts(at),
-    };
+    let alert = |kind: &str, at: i64| rows::new_alert(kind, None, Ts(at));
     store.raise_alert(&alert("high_symbol_failure_rate", 1)).await.unwrap();
     for flap in 0..30 {
         store.raise_alert(&alert("stale_features", 10 + 2 * flap)).await.unwrap();

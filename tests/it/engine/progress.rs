@@ -49,9 +49,7 @@ fn backfill(symbols: &[&str], timeframes: &[Timeframe], from: &str, to: &str, mo
         timeframes: Some(timeframes.to_vec()),
         from: Some(from.parse().unwrap()),
         to: Some(to.parse().unwrap()),
-        class: None,
-        vendor: None,
-        refetch: false,
+        ..Selection::default()
     };
     Backfill::new(selection, mode, Trigger::Cli)
 }

@@ -235,9 +235,7 @@ async fn one_gap_is_filled_and_nothing_else() {
         timeframes: Some(vec![H1]),
         from: Some(from.parse().unwrap()),
         to: Some(to.parse().unwrap()),
-        class: None,
-        vendor: None,
-        refetch: false,
+        ..Selection::default()
     };
     let Ok(CommandReply::Planned(plan)) =
         stand.order(EngineCommand::Preview(TriggerScope::Selection(gap.clone()))).await

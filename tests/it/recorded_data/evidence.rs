@@ -1,6 +1,8 @@
 //! The judgement of silence against recorded bars, the sources' own holes in place.
 
-use barkeep::market::evidence::{Part, Profile, Rule, Run, SilenceQuestion, Verdict, Witness, judge, market_halts};
+use barkeep::market::evidence::{
+    Part, Profile, Rule, Run, SilenceQuestion, SilenceVerdict, Witness, judge, market_halts,
+};
 use barkeep::market::{AssetClass, Bar, Calendar, Interval, IntervalSet, Timeframe, Ts};
 use chrono::NaiveDate;
 
@@ -22,18 +24,7 @@ impl Recording {
         let (class, timeframe) = folder.split_once('_').unwrap();
         let class = if class == "crypto" { AssetClass::Crypto } else { AssetClass::Stock };
         let timeframe: Timeframe = timeframe.parse().unwrap();
-        let bar = |(ts, (open, high, low, close, volume, vwap, trades))| Bar {
-            ts: Ts(ts),
-            open,
-            high,
-            low,
-            close,
-            volume,
-            vwap,
-            trades,
-        };
-        let bars: Vec<Bar> =
-            recorded::read(&recorded::dir(), &format!("{folder}/{series}")).into_iter().map(bar).collect();
+        let bars = recorded::bars(&recorded::dir(), &format!("{folder}/{series}"));
         let day = |t: Ts| Timeframe::D1.span(class, t);
         let whole = Interval::new(day(bars[0].ts).start, day(bars[bars.len() - 1].ts).end);
         let known = if timeframe < Timeframe::H1 { bars.iter().map(|b| day(b.ts)).collect() } else { whole.into() };
@@ -108,10 +99,10 @@ fn recorded_regular_hours_are_believed() {
             let name = format!("{folder}/{series}");
             let mut recording = Recording::read(folder, &series);
             let runs = recording.judge();
-            let of = |verdict: Verdict| runs.iter().filter(move |r| r.verdict == verdict && r.part.is_main());
-            let (quiet, unjudged) = (of(Verdict::Quiet).count(), of(Verdict::Unjudged).count());
-            let suspect: Vec<&Run> = of(Verdict::Suspect).collect();
-            let extended = runs.iter().filter(|r| r.verdict == Verdict::Suspect && !r.part.is_main()).count();
+            let of = |verdict: SilenceVerdict| runs.iter().filter(move |r| r.verdict == verdict && r.part.is_main());
+            let (quiet, unjudged) = (of(SilenceVerdict::Quiet).count(), of(SilenceVerdict::Unjudged).count());
+            let suspect: Vec<&Run> = of(SilenceVerdict::Suspect).collect();
+            let extended = runs.iter().filter(|r| r.verdict == SilenceVerdict::Suspect && !r.part.is_main()).count();
             println!(
                 "{name}: {quiet} quiet, {} suspect, {extended} outside regular hours, {unjudged} unjudged",
                 suspect.len()
@@ -136,7 +127,8 @@ fn recorded_regular_hours_are_believed() {
             let sessions =
                 Part::ALL.iter().filter_map(|p| recording.profile.part(*p)).map(|p| p.sessions().len()).max();
             judged += usize::from(sessions >= Some(10));
-            let missing: IntervalSet = runs.iter().filter(|r| r.verdict == Verdict::Suspect).map(|r| r.range).collect();
+            let missing: IntervalSet =
+                runs.iter().filter(|r| r.verdict == SilenceVerdict::Suspect).map(|r| r.range).collect();
             folder_of.push((recording, missing));
         }
         let class = folder_of[0].0.class;
@@ -151,7 +143,8 @@ fn recorded_regular_hours_are_believed() {
 #[cfg_attr(without_data, ignore = "needs the recorded data: set BARKEEP_TEST_DATA to their directory")]
 fn a_missing_day_of_spy_or_eem_is_found() {
     let suspect = |runs: &[Run], hole: Interval| {
-        runs.iter().any(|r| r.verdict == Verdict::Suspect && r.range == hole && r.rule == Some(Rule::WholeSession))
+        runs.iter()
+            .any(|r| r.verdict == SilenceVerdict::Suspect && r.range == hole && r.rule == Some(Rule::WholeSession))
     };
     assert!(suspect(&Recording::read("us_1d", "EEM.lean").judge(), day("2003-08-15")), "a day that is really missing");
     for (series, first) in [("SPY.lean", 60), ("EEM.lean", 1_400)] {
@@ -168,14 +161,14 @@ fn a_missing_day_of_spy_or_eem_is_found() {
 fn a_missing_hour_of_a_liquid_symbol_is_found() {
     let recording = Recording::read("us_1m", "AAPL.polygon");
     let found = recording.clone().judge();
-    assert!(found.iter().all(|r| r.verdict != Verdict::Suspect), "{found:#?}");
+    assert!(found.iter().all(|r| r.verdict != SilenceVerdict::Suspect), "{found:#?}");
     let calendar = Calendar::new();
     for (k, date) in recording.known.iter().enumerate() {
         let Some(session) = calendar.session(date.start.ny_date()) else { continue };
         let start = session.open + (k as i64 % 6) * 3_600_000;
         let hole = Interval::new(start, start + 3_600_000);
         let runs = recording.without(hole).judge();
-        assert!(runs.iter().any(|r| r.verdict == Verdict::Suspect && r.range == hole), "{hole} {runs:#?}");
+        assert!(runs.iter().any(|r| r.verdict == SilenceVerdict::Suspect && r.range == hole), "{hole} {runs:#?}");
     }
 }
 
@@ -197,7 +190,7 @@ fn five_symbols_are_no_market() {
         names.iter().map(|name| Recording::read("us_1m", &format!("{name}.yahoo2022"))).collect();
     let missing: Vec<IntervalSet> = recordings
         .iter_mut()
-        .map(|r| r.judge().iter().filter(|r| r.verdict == Verdict::Suspect).map(|r| r.range).collect())
+        .map(|r| r.judge().iter().filter(|r| r.verdict == SilenceVerdict::Suspect).map(|r| r.range).collect())
         .collect();
     let witnesses: Vec<Witness<'_>> = recordings.iter().zip(&missing).map(|(r, missing)| r.witness(missing)).collect();
     let calendar = Calendar::new();

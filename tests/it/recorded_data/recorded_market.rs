@@ -18,17 +18,7 @@ fn date(text: &str) -> NaiveDate {
 
 /// The bars of one recorded series, `us_1d/AAPL.lean` for example.
 fn bars(series: &str) -> Vec<Bar> {
-    let bar = |(ts, (open, high, low, close, volume, vwap, trades))| Bar {
-        ts: Ts(ts),
-        open,
-        high,
-        low,
-        close,
-        volume,
-        vwap,
-        trades,
-    };
-    recorded::read(&recorded::dir(), series).into_iter().map(bar).collect()
+    recorded::bars(&recorded::dir(), series)
 }
 
 fn same_prices(a: &Bar, b: &Bar) -> bool {

@@ -63,14 +63,7 @@ async fn client(status: u16, body: &str) -> Massive {
 
 fn aapl(timeframe: Timeframe, from: &str, to: &str) -> AggregateQuery {
     let range = Interval::new(Ts::ny_midnight(date(from)), Ts::ny_midnight(date(to)));
-    AggregateQuery {
-        vendor: barkeep::market::Source::Massive,
-        ticker: "AAPL".to_owned(),
-        class: AssetClass::Stock,
-        timeframe,
-        range,
-        nights: false,
-    }
+    barkeep::vendor::testing::query("AAPL", timeframe, range)
 }
 
 async fn read(query: &AggregateQuery, body: &str) -> Result<Page, Fault> {

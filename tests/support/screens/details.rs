@@ -2,6 +2,7 @@
 
 use barkeep::market::features::{Direction, Features, Structure, TrendRegime, VolatilityRegime};
 use barkeep::market::freshness::Tier;
+use barkeep::market::testing::candle;
 use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
 use barkeep::market::{Bar, Criticality, Interval, Symbol, Timeframe};
 use barkeep::monitor::explain::{AgeSplit, Blocker, Cause, Explanation, Share};
@@ -24,15 +25,13 @@ pub fn bars(timeframe: Timeframe, count: i64) -> Vec<Bar> {
             let open = close;
             close = open + step;
             let reach = 0.15 + (t * 0.9).sin().abs() * 0.5;
+            let start = end - (count - 1 - k) * timeframe.width();
+            let (high, low) = (open.max(close) + reach, open.min(close) - reach * 0.8);
             Bar {
-                ts: end - (count - 1 - k) * timeframe.width(),
-                open,
-                high: open.max(close) + reach,
-                low: open.min(close) - reach * 0.8,
-                close,
                 volume: 20_000.0 + ((t * 0.21).sin() + 1.2) * 41_000.0 + if k % 31 == 0 { 90_000.0 } else { 0.0 },
                 vwap: Some(open.midpoint(close)),
                 trades: Some(412),
+                ..candle(start, [open, high, low, close])
             }
         })
         .collect()
@@ -79,14 +78,10 @@ pub fn quarantine() -> Vec<QuarantineRow> {
         symbol: symbol.parse().unwrap(),
         timeframe,
         bar: Bar {
-            ts: (now() - ago).floor(5 * MINUTE),
-            open: 182.1,
-            high: 182.4,
-            low,
-            close: 182.2,
             volume: 1_204.0,
             vwap: Some(182.2),
             trades: Some(31),
+            ..candle((now() - ago).floor(5 * MINUTE), [182.1, 182.4, low, 182.2])
         },
         reason: reason.into(),
         request_id: Some("9fe1c1".into()),

@@ -1,5 +1,6 @@
 //! Failures, deeds of operators, log lines.
 
+use crate::support::rows;
 use barkeep::market::Timeframe;
 use barkeep::market::ts::{HOUR, MINUTE, SECOND};
 use barkeep::runtime::console::{FeatureFailureRow, Level, LogLine, OperatorActionRow, SeriesRunState, SeriesStatus};
@@ -38,12 +39,9 @@ pub fn actions() -> Vec<OperatorActionRow> {
     let row = |id, ago: i64, actor: &str, action: &str, target: Option<&str>, result: &str| OperatorActionRow {
         id,
         action: OperatorAction {
-            at: now() - ago,
             actor: actor.into(),
-            action: action.into(),
-            target: target.map(str::to_owned),
-            detail: None,
             result: result.into(),
+            ..rows::operator_action(action, target, now() - ago)
         },
     };
     vec![

@@ -13,6 +13,7 @@ pub use details::{detail, quarantine, requests};
 pub use events::{actions, execution_series, feature_failures, notices};
 pub use work::{alerts, executions, failing, live, status};
 
+pub use barkeep::market::testing::at;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,10 +38,6 @@ pub const TIMEFRAMES: [Timeframe; 5] = [Timeframe::M5, Timeframe::M15, Timeframe
 /// Wednesday, an hour after the opening.
 pub fn now() -> Ts {
     at("2026-11-18T15:22:14Z")
-}
-
-pub fn at(text: &str) -> Ts {
-    Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
 }
 
 pub fn name(symbol: &str, timeframe: Timeframe) -> SeriesName {

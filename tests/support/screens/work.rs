@@ -124,11 +124,7 @@ pub fn status(
 ) -> SeriesStatus {
     let failed = state == SeriesRunState::Failed;
     SeriesStatus {
-        execution_id: id(n),
-        symbol: symbol.parse().unwrap(),
         asset_class: class(symbol),
-        timeframe,
-        status: state,
         records_processed: if failed { 0 } else { 1_204 },
         records_inserted: if failed { 0 } else { 78 },
         features_computed: if failed { 0 } else { 98 },
@@ -137,6 +133,7 @@ pub fn status(
         completed_at: matches!(state, SeriesRunState::Failed | SeriesRunState::Completed)
             .then(|| now() - ago + 42 * SECOND),
         duration_seconds: Some(42.0),
+        ..rows::series_status(id(n), symbol, timeframe, state)
     }
 }
 
@@ -169,7 +166,7 @@ pub fn item(
 ) -> ItemView {
     let symbol: Option<Symbol> = (label != "market").then(|| label.parse().unwrap());
     let info = ItemInfo {
-        ticker: symbol.as_ref().map(|s| crate::support::rows::ticker(s, class(label))),
+        ticker: symbol.as_ref().map(|s| rows::ticker(s, class(label))),
         symbol,
         timeframe: Some(tf),
         derives: derives.to_vec(),

@@ -18,7 +18,7 @@ use barkeep_store::KeyRole;
     description = "The console protocol of `barkeep attach`; it changes with the program. A key with \
         the role `read` may only `preview`.",
     request_body = Command,
-    responses((status = 200, body = CommandResult, description = "What became of the command")))]
+    responses((status = 200, body = CommandResult, description = "The result of the command")))]
 pub(crate) async fn order(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
@@ -44,7 +44,7 @@ pub(crate) async fn order(
         reply has the name of the question. `tickers` costs a request to the vendor and takes a key with the role \
         `operate`.",
     request_body = Question,
-    responses((status = 200, body = Reply, description = "The reply, of the same name")))]
+    responses((status = 200, body = Reply, description = "The reply, named like the question")))]
 pub(crate) async fn ask(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,

@@ -81,7 +81,7 @@ pub(crate) struct Quarantine {
 /// Bars in quarantine
 #[utoipa::path(get, path = "/api/v1/admin/quarantine", operation_id = "list_quarantine", tag = "quarantine",
     params(
-        ("all" = Option<bool>, Query, description = "Decided bars, too"),
+        ("all" = Option<bool>, Query, description = "Include reviewed bars"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Bars, 20 by default"),
     ),
     responses((status = 200, body = Quarantine, description = "The bars, newest first")))]
@@ -101,7 +101,7 @@ pub(crate) async fn list(State(api): State<App>, params: Params) -> Result<Json<
 /// A bar in quarantine with what is stored around it
 #[utoipa::path(get, path = "/api/v1/admin/quarantine/{id}", operation_id = "get_quarantined_bar", tag = "quarantine",
     params(("id" = i64, Path)),
-    responses((status = 200, body = QuarantineEntry, description = "The bar, decided or not")))]
+    responses((status = 200, body = QuarantineEntry, description = "The bar, reviewed or not")))]
 pub(crate) async fn one(
     State(api): State<App>,
     Named(id): Named<i64>,
@@ -121,8 +121,8 @@ async fn view(api: &App, id: i64) -> Result<QuarantineView, Problem> {
 /// Accept a bar: it is stored with a low quality score, and coarser bars are derived again
 #[utoipa::path(post, path = "/api/v1/admin/quarantine/{id}/accept", operation_id = "accept_quarantined_bar",
     tag = "quarantine",
-    description = "A bar that would replace a stored one of other values is a conflict, unless `replace=true`.",
-    params(("id" = i64, Path), ("replace" = Option<bool>, Query, description = "Replace a stored bar, too")),
+    description = "Accepting a bar that would replace a stored bar with other values is a conflict, unless `replace=true`.",
+    params(("id" = i64, Path), ("replace" = Option<bool>, Query, description = "Also replace a stored bar")),
     responses((status = 200, body = Done, description = "The bar is stored")))]
 pub(crate) async fn accept(
     State(api): State<App>,
@@ -134,7 +134,7 @@ pub(crate) async fn accept(
     let found = view(&api, id).await?;
     if let Some(stored) = found.stored.as_ref().filter(|_| found.replaces && !replace) {
         let score = stored.quality_score;
-        let why = format!("accepting bar {id} would replace the stored bar of its time (score {score})");
+        let why = format!("accepting bar {id} would replace the stored bar at that time (score {score})");
         return Err(Problem::new(Kind::Conflict, why).at("replace").hint("replace=true replaces it"));
     }
     execute(&api, &caller, EngineCommand::Decide { id, verdict: Verdict::Accepted }).await
@@ -158,7 +158,7 @@ pub(crate) async fn reject(
 /// Take a decision back: the bar waits again, and what an accepted one replaced is stored again
 #[utoipa::path(post, path = "/api/v1/admin/quarantine/{id}/undo", operation_id = "undo_quarantine_decision",
     tag = "quarantine", params(("id" = i64, Path)),
-    responses((status = 200, body = Done, description = "The bar waits for a decision again")))]
+    responses((status = 200, body = Done, description = "The bar is pending review again")))]
 pub(crate) async fn undo(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,

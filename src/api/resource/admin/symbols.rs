@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use chrono::{Datelike as _, NaiveDate};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::body::Input;
@@ -13,7 +13,7 @@ use crate::guard::keys::Caller;
 use crate::params::{OfSymbol, Params};
 use crate::problem::{Kind, Problem};
 use crate::resource::symbols::{SymbolEntry, entry, timeframes_of};
-use crate::types::{AssetClassName, CriticalityName, SymbolName, TimeframeName};
+use crate::types::{AssetClassName, CriticalityName, SymbolName, TimeframeName, given};
 use crate::{Api, App};
 use barkeep_market::instrument::NameError;
 use barkeep_market::{AssetClass, Criticality, Source, Symbol, Timeframe, Ts};
@@ -67,12 +67,6 @@ pub(crate) struct SymbolChange {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, format = Date)]
     history_from: Option<Option<NaiveDate>>,
-}
-
-/// Tells `null` from absent: called only when the key is there.
-#[allow(clippy::option_option, reason = "`null` and absent mean different things here")]
-fn given<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Option<NaiveDate>>, D::Error> {
-    Option::<NaiveDate>::deserialize(d).map(Some)
 }
 
 /// A first day between 1970 and 2100, as everywhere.
@@ -213,7 +207,7 @@ pub(crate) async fn change(
 
 /// Remove a symbol
 #[utoipa::path(delete, path = "/api/v1/admin/symbols/{symbol}", operation_id = "remove_symbol", tag = "symbols",
-    description = "It becomes inactive and its data stay; with `purge=true` symbol and data are deleted permanently.",
+    description = "It becomes inactive and its data is kept; with `purge=true` symbol and data are deleted permanently.",
     params(
         ("symbol" = String, Path, example = "AAPL"),
         ("purge" = Option<bool>, Query, description = "`false` by default")),

@@ -28,7 +28,7 @@ pub(super) fn run(globals: &Globals) -> Result<(), CliError> {
     let shown = printable(&path.display().to_string());
     if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
         return Err(CliError::usage("an editor needs a terminal")
-            .hint(format!("change {shown} by other means and check it with `barkeep config check`")));
+            .hint(format!("edit {shown} directly and check it with `barkeep config check`")));
     }
     let copy = Copy::of(&path, &before)?;
     loop {
@@ -45,7 +45,7 @@ pub(super) fn run(globals: &Globals) -> Result<(), CliError> {
         };
         let told = wrong.message.replace(&printable(&copy.path.display().to_string()), &shown);
         // A question is asked with --quiet, too.
-        let _ = write!(std::io::stderr(), "error: {told}\nEdit it again? With n the file stays as it was. [Y/n] ");
+        let _ = write!(std::io::stderr(), "error: {told}\nEdit it again? n keeps the file as it was. [Y/n] ");
         if !again() {
             return Err(CliError::usage(format!("{shown} is unchanged")));
         }
@@ -89,7 +89,7 @@ impl Copy {
         if now.is_none_or(|(_, now)| now != before) {
             return Err(CliError::new(
                 SOME_FAILED,
-                format!("{shown} was changed meanwhile; your changes were dropped"),
+                format!("{shown} was changed while you were editing; your changes were not saved"),
             )
             .hint("run `barkeep config edit` again"));
         }

@@ -92,10 +92,10 @@ fn text(report: &Report) -> String {
     let mut out = String::new();
     if let Some(rows) = report.repaired_rows {
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "mended: {} changed", plural(rows, "row"));
+        let _ = writeln!(out, "repaired: {} changed", plural(rows, "row"));
     }
     if report.ok {
-        out.push_str("the database is sound\n");
+        out.push_str("no problems found\n");
         return out;
     }
     let time = |t: Option<Ts>| t.map_or_else(|| "-".to_owned(), |t| t.to_string());

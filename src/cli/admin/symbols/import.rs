@@ -6,11 +6,11 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::{SymbolOptions, source_of};
-use crate::args::sorted;
 use crate::exit::CliError;
 use barkeep_base::text::printable;
 use barkeep_config::Settings;
 use barkeep_market::symbol::InvalidSymbol;
+use barkeep_market::timeframe::sorted;
 use barkeep_market::{AssetClass, Criticality, Source, Symbol, Timeframe, Ts};
 use barkeep_pipeline::names::Known;
 use barkeep_store::SymbolRow;

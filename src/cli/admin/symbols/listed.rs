@@ -40,7 +40,7 @@ fn odd(rows: &[SymbolRow]) -> String {
     let mut out = String::new();
     for (double, kept) in doubles(rows) {
         let (double, kept) = (&double.symbol, &kept.symbol);
-        let _ = writeln!(out, "note: {double} is {kept} under another name; `barkeep symbols merge` unites them");
+        let _ = writeln!(out, "note: {double} is {kept} under another name; `barkeep symbols merge` merges them");
     }
     for row in rows {
         let remove = format!("`barkeep symbols remove {}` removes it", row.symbol);

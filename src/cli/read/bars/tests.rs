@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use barkeep_market::testing::candle;
+use barkeep_store::testing::stored as stored_bar;
 
 #[derive(Clone, Default)]
 struct Memory(Arc<Mutex<Vec<u8>>>);
@@ -18,9 +20,9 @@ impl Write for Memory {
 }
 
 fn stored(ms: i64, close: f64, vwap: Option<f64>, score: f64) -> StoredBar {
-    let bar = Bar { ts: Ts(ms), open: 1.5, high: 2.0, low: 1.0, close, volume: 1e3, vwap, trades: vwap.map(|_| 7) };
+    let bar = Bar { vwap, trades: vwap.map(|_| 7), ..candle(Ts(ms), [1.5, 2.0, 1.0, close]) };
     let notes = (score < 1.0).then(|| "gap, \"large\"".to_owned());
-    StoredBar { bar, provisional: score < 1.0, quality_score: score, quality_notes: notes, fetched_at: Ts(0) }
+    StoredBar { provisional: score < 1.0, quality_score: score, quality_notes: notes, ..stored_bar(bar) }
 }
 
 fn exported(format: Format, pages: &[Vec<StoredBar>]) -> Vec<u8> {

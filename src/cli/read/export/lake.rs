@@ -78,7 +78,7 @@ pub(super) fn run(args: &ExportArgs, globals: &Globals) -> Result<(), CliError> 
         let result = tokio::select! {
             result = export(args, &session, store.as_ref()) => result,
             _ = tokio::signal::ctrl_c() => {
-                Err(CliError::new(INTERRUPTED, "interrupted; the files are whole, and the next export writes the rest"))
+                Err(CliError::new(INTERRUPTED, "interrupted; the written files are complete, and the next export writes the rest"))
             }
         };
         store.close().await;
@@ -101,7 +101,7 @@ async fn export(args: &ExportArgs, session: &Session, store: &dyn Store) -> Resu
             let from = printable(&manifest.database);
             return Err(CliError::usage(format!("{shown} was exported from {from}, not from {database}")).hint(
                 format!(
-                    "choose another directory, or delete {} to make it a lake of this database",
+                    "choose another directory, or delete {} to use it for this database",
                     printable(&Manifest::path(dir).display().to_string())
                 ),
             ));
@@ -113,7 +113,7 @@ async fn export(args: &ExportArgs, session: &Session, store: &dyn Store) -> Resu
                 "the prices in {shown} are those of --adjust {terms}, not of {adjust}"
             ))
             .hint(format!(
-                "use --adjust {terms}, choose another directory, or delete {} to write all of it anew",
+                "use --adjust {terms}, choose another directory, or delete {} to write all of it again",
                 printable(&Manifest::path(dir).display().to_string())
             )));
         }

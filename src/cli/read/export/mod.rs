@@ -23,8 +23,8 @@ use barkeep_market::dividend::Adjustment;
 /// Export bars with their features to a directory of Parquet files, or bring it up to date
 ///
 /// The files are named symbol=AAPL/timeframe=5m/2024-03.parquet. Only what has changed since the last export is written.
-/// Prices are adjusted for splits, as the features are. --adjust total puts dividends back into the shares as well, --raw
-/// gives them as traded; a lake holds prices in one kind of terms.
+/// Prices are adjusted for splits, as the features are. --adjust total also reinvests dividends, --raw gives prices as
+/// traded; one directory holds prices of one kind.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep export lake
@@ -36,7 +36,7 @@ Read it:
   polars.scan_parquet('lake', hive_partitioning=True)
   pyarrow.dataset.dataset('lake', partitioning='hive')")]
 pub struct ExportArgs {
-    /// Directory of the lake; created when it is missing
+    /// Directory to export to; created if missing
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
 
@@ -48,7 +48,7 @@ pub struct ExportArgs {
     #[arg(long, value_name = "TF,…", value_delimiter = ',')]
     pub timeframes: Vec<Timeframe>,
 
-    /// none (as traded), splits, or total (splits and dividends); features stay in the terms of splits
+    /// none (as traded), splits, or total (splits and dividends); features always use split-adjusted prices
     #[arg(long, value_name = "TERMS", default_value_t)]
     pub adjust: Adjustment,
 

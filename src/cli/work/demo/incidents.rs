@@ -70,7 +70,7 @@ impl Incident {
         match self {
             Self::Storm => "demo: the vendor answers again",
             Self::Late => "demo: the vendor publishes new bars again",
-            Self::BadBar => "demo: the vendor's bars are right again; look at the quarantine on screen 7",
+            Self::BadBar => "demo: the vendor's bars are valid again; look at the quarantine on screen 7",
             Self::KeyRefused => {
                 "demo: the key is accepted again, and the demo resumes the engine (your key would be p)"
             }
@@ -95,7 +95,7 @@ impl Stage {
             sleep(CALM / 2).await;
             loop {
                 self.round(&handle).await;
-                announce("demo: everything recovers; then it begins again", false);
+                announce("demo: everything recovers; then the demo starts over", false);
                 sleep(RECOVERY).await;
             }
         };
@@ -116,7 +116,7 @@ impl Stage {
             script.events.extend(events);
             script.faults.extend(faults);
             if let Err(e) = self.vendor.set_script(script.clone()) {
-                tracing::warn!(error = %e, "the simulated vendor does not take the demo's script");
+                tracing::warn!(error = %e, "the simulated vendor does not accept the demo's script");
             }
             match incident {
                 Incident::Late => {

@@ -62,10 +62,7 @@ pub(super) fn hurry(loaded: &mut Loaded) {
 mod tests {
     use super::*;
     use barkeep_base::clock::Clock as _;
-
-    fn at(text: &str) -> Ts {
-        Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
-    }
+    use barkeep_market::testing::at;
 
     #[test]
     fn it_is_always_in_trading_hours() {

@@ -31,10 +31,10 @@ proptest! {
         let runs = symbol.ask_about(hull, &known, &bars, followed);
         for run in &runs {
             let holds_bar = bars.iter().any(|b| run.range.contains(b.ts));
-            prop_assert!(!holds_bar || run.verdict == Verdict::Unjudged, "{run:?}");
-            let is_tail = matches!(run.verdict, Verdict::Late | Verdict::Open);
+            prop_assert!(!holds_bar || run.verdict == SilenceVerdict::Unjudged, "{run:?}");
+            let is_tail = matches!(run.verdict, SilenceVerdict::Late | SilenceVerdict::Open);
             prop_assert!(!is_tail || !followed && run.range.end == hull.end, "{run:?}");
-            prop_assert!(run.surprise.is_none() == (run.verdict == Verdict::Unjudged), "{run:?}");
+            prop_assert!(run.surprise.is_none() == (run.verdict == SilenceVerdict::Unjudged), "{run:?}");
             prop_assert!(run.slots > 0 && run.surprise.is_none_or(|sum| sum >= 0.0 && sum.is_finite()), "{run:?}");
         }
         for part in Part::ALL.into_iter().filter_map(|part| symbol.profile.part(part)) {

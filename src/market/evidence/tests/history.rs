@@ -46,7 +46,7 @@ fn pages_do_not_matter() {
                 let bars: Vec<Bar> = paged.bars.iter().filter(|b| known.contains(b.ts)).copied().collect();
                 let runs = paged.ask_about(Interval::new(from, to), &known, &bars, true);
                 found.extend(suspects(&runs));
-                unjudged = unjudged.union(&of(&runs, Verdict::Unjudged).into_iter().collect());
+                unjudged = unjudged.union(&of(&runs, SilenceVerdict::Unjudged).into_iter().collect());
                 from = to;
             }
             if let Some(again) = unjudged.hull()
@@ -74,7 +74,7 @@ fn nine_sessions_judge_nothing_and_ten_judge_all() {
     // 2024-01-12 is the ninth session, the 16th the tenth.
     let mut young = symbol.clone();
     let runs = young.ask_followed(between("2024-01-02 00:00", "2024-01-13 00:00"));
-    let unjudged = of(&runs, Verdict::Unjudged);
+    let unjudged = of(&runs, SilenceVerdict::Unjudged);
     assert_eq!(runs.len(), unjudged.len(), "{runs:#?}");
     let friday = between("2024-01-05 09:30", "2024-01-05 16:00");
     assert!(unjudged.contains(&friday), "{unjudged:?}");
@@ -96,7 +96,7 @@ fn a_tail_with_too_few_sessions_is_unjudged() {
     symbol.bars.retain(|b| b.ts < ny("2024-01-10 12:00"));
     let runs = symbol.ask(between("2024-01-02 00:00", "2024-01-10 15:00"));
     let last = runs.last().unwrap();
-    assert_eq!((last.verdict, last.range), (Verdict::Unjudged, between("2024-01-10 12:00", "2024-01-10 15:00")));
+    assert_eq!((last.verdict, last.range), (SilenceVerdict::Unjudged, between("2024-01-10 12:00", "2024-01-10 15:00")));
     assert!(symbol.profile.part(Part::Regular).unwrap().sessions().iter().all(|s| s.date < date("2024-01-10")));
 }
 

@@ -14,6 +14,7 @@ use crate::asset::AssetClass;
 use crate::bar::Bar;
 use crate::calendar::Calendar;
 use crate::interval::{Interval, IntervalSet};
+use crate::testing;
 use crate::timeframe::Timeframe;
 use crate::ts::{DAY, HOUR, MINUTE, Ts};
 
@@ -32,7 +33,7 @@ fn between(from: &str, to: &str) -> Interval {
 }
 
 fn bar(ts: Ts) -> Bar {
-    Bar { ts, open: 10.0, high: 10.0, low: 10.0, close: 10.0, volume: 500.0, vwap: None, trades: Some(7) }
+    Bar { volume: 500.0, trades: Some(7), ..testing::bar(ts, 10.0) }
 }
 
 /// One symbol's series and what is remembered of it.
@@ -101,10 +102,10 @@ impl Symbol {
     }
 }
 
-fn of(runs: &[Run], verdict: Verdict) -> Vec<Interval> {
+fn of(runs: &[Run], verdict: SilenceVerdict) -> Vec<Interval> {
     runs.iter().filter(|r| r.verdict == verdict).map(|r| r.range).collect()
 }
 
 fn suspects(runs: &[Run]) -> Vec<Interval> {
-    of(runs, Verdict::Suspect)
+    of(runs, SilenceVerdict::Suspect)
 }

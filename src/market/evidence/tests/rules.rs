@@ -108,7 +108,7 @@ fn a_missing_day_of_a_symbol_that_trades_daily_is_found() {
         k.is_multiple_of(60)
     });
     let runs = symbol.ask_followed(year);
-    let found: Vec<&Run> = runs.iter().filter(|r| r.verdict == Verdict::Suspect).collect();
+    let found: Vec<&Run> = runs.iter().filter(|r| r.verdict == SilenceVerdict::Suspect).collect();
     assert_eq!((found.len(), found[0].rule, found[0].slots), (1, Some(Rule::WholeSession), 390), "{runs:#?}");
 }
 
@@ -119,7 +119,7 @@ fn a_symbol_that_trades_now_and_then_may_miss_a_day() {
     let mut symbol = Symbol::stock(Timeframe::D1, "2024-01-02", "2024-12-31").without(hole);
     symbol.bars.iter_mut().for_each(|b| b.trades = Some(2));
     let runs = symbol.ask_followed(between("2024-01-01 00:00", "2025-01-01 00:00"));
-    assert_eq!(of(&runs, Verdict::Quiet), [hole], "{runs:#?}");
+    assert_eq!(of(&runs, SilenceVerdict::Quiet), [hole], "{runs:#?}");
     assert_eq!(runs.len(), 1);
     // The same by volume where trades are not told.
     symbol.bars.iter_mut().for_each(|b| (b.trades, b.volume) = (None, 999.0));
@@ -163,7 +163,7 @@ fn silence_after_the_last_bar_is_late_when_it_is_not_believable() {
             let until = ny("2024-03-20 12:00") + slots * width;
             let runs = symbol.clone().ask(Interval::new(ny("2024-01-02 00:00"), until));
             let waited = (slots * width).min(4 * HOUR) / MINUTE;
-            let expected = if waited >= late_after { Verdict::Late } else { Verdict::Open };
+            let expected = if waited >= late_after { SilenceVerdict::Late } else { SilenceVerdict::Open };
             assert_eq!(runs.len(), 1, "{timeframe} {runs:#?}");
             assert_eq!((runs[0].verdict, runs[0].range), (expected, Interval::new(ny("2024-03-20 12:00"), until)));
         }
@@ -172,10 +172,10 @@ fn silence_after_the_last_bar_is_late_when_it_is_not_believable() {
     let mut friday = all.clone();
     friday.bars.retain(|b| b.ts < ny("2024-03-16 00:00"));
     let runs = friday.ask(between("2024-01-02 00:00", "2024-03-18 09:30"));
-    assert!(runs.iter().all(|r| r.verdict == Verdict::Open), "{runs:#?}");
+    assert!(runs.iter().all(|r| r.verdict == SilenceVerdict::Open), "{runs:#?}");
     // On Monday it is, over the weekend, in one run.
     let runs = friday.ask(between("2024-01-02 00:00", "2024-03-18 09:45"));
-    assert_eq!(of(&runs, Verdict::Late), [between("2024-03-15 16:00", "2024-03-18 09:45")], "{runs:#?}");
+    assert_eq!(of(&runs, SilenceVerdict::Late), [between("2024-03-15 16:00", "2024-03-18 09:45")], "{runs:#?}");
 }
 
 #[test]
@@ -184,7 +184,11 @@ fn a_missing_day_at_the_end_is_late_and_then_suspect() {
     symbol.bars.retain(|b| b.ts != ny("2024-06-03 00:00"));
     let year = between("2024-01-02 00:00", "2024-06-04 00:00");
     let runs = symbol.clone().ask(year);
-    assert_eq!((runs.len(), runs[0].verdict, runs[0].rule), (1, Verdict::Late, Some(Rule::WholeSession)), "{runs:#?}");
+    assert_eq!(
+        (runs.len(), runs[0].verdict, runs[0].rule),
+        (1, SilenceVerdict::Late, Some(Rule::WholeSession)),
+        "{runs:#?}"
+    );
     let runs = symbol.ask(between("2024-01-02 00:00", "2024-06-05 00:00"));
     assert_eq!(suspects(&runs), [between("2024-06-03 00:00", "2024-06-04 00:00")], "{runs:#?}");
 }
@@ -228,7 +232,7 @@ proptest! {
         for slots in 1..(78 - start) {
             let hole = Interval::new(from, from + slots * 5 * MINUTE);
             let runs = symbol.clone().without(hole).ask_followed(between("2024-01-02 00:00", "2024-04-27 00:00"));
-            let run = runs.iter().find(|r| r.range.overlaps(hole) && r.verdict == Verdict::Suspect);
+            let run = runs.iter().find(|r| r.range.overlaps(hole) && r.verdict == SilenceVerdict::Suspect);
             prop_assert!(!suspect || run.is_some(), "{slots} slots are believed again");
             suspect |= run.is_some();
             if is_early {
@@ -238,9 +242,9 @@ proptest! {
             cut.bars.retain(|b| b.ts < from);
             let runs = cut.ask(Interval::new(ny("2024-01-02 00:00"), hole.end));
             let tail = runs.last().unwrap();
-            prop_assert!(!late || tail.verdict == Verdict::Late, "{slots} slots are in time again");
+            prop_assert!(!late || tail.verdict == SilenceVerdict::Late, "{slots} slots are in time again");
             prop_assert!(tail.surprise >= surprise);
-            late |= tail.verdict == Verdict::Late;
+            late |= tail.verdict == SilenceVerdict::Late;
             surprise = tail.surprise;
         }
         prop_assert!(late || is_early);
@@ -267,7 +271,7 @@ proptest! {
             // What was open is asked about again.
             let runs = growing.ask_knowing(Interval::new(tail, until), &known.into());
             grown.extend(suspects(&runs));
-            let open = runs.last().filter(|r| matches!(r.verdict, Verdict::Open | Verdict::Late));
+            let open = runs.last().filter(|r| matches!(r.verdict, SilenceVerdict::Open | SilenceVerdict::Late));
             tail = open.map_or(until, |r| r.range.start);
         }
         prop_assert_eq!(grown, seen);

@@ -39,7 +39,7 @@ fn a_split_that_prices_show_is_confirmed_and_one_they_do_not_is_contradicted() {
     assert_eq!(told.finding, SplitFinding::Contradicted);
     assert_eq!(
         told.note.unwrap(),
-        "1:4 on 2024-05-01 makes old prices times 0.2500, but they were 10 at the close, 10 at the open after it (times 1.0000)"
+        "1:4 on 2024-05-01 multiplies earlier prices by 0.2500, but they were 10 at the close, 10 at the open after it (times 1.0000)"
     );
     assert_eq!(findings(&rows, &market(&[("2024-05-01", 4.0)])), [SplitFinding::Contradicted], "upside down");
     assert_eq!(findings(&rows, &[]), [SplitFinding::Open], "no prices");

@@ -7,15 +7,12 @@ use crate::holes::HoleCounts;
 use barkeep_base::clock::Moment;
 use barkeep_config::{Environment, Loaded, Overrides, load_from};
 use barkeep_market::evidence::{PartProfile, Profile, SessionProfile};
-use barkeep_market::{Bar, Calendar, Criticality, Interval};
+use barkeep_market::testing::at;
+use barkeep_market::{Calendar, Criticality, Interval};
 use barkeep_pipeline::index::series::SeriesIndex;
 use barkeep_store::{
-    Coverage, CriticalitySource, Listing, PageCommit, PlanStart, SeriesId, SeriesWrite, Store, StoredBar, SymbolRow,
+    Coverage, Listing, PageCommit, PlanStart, SeriesId, SeriesWrite, Store, StoredBar, SymbolRow, testing,
 };
-
-fn at(text: &str) -> Ts {
-    Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
-}
 
 /// Friday evening, 17:32 in New York.
 const NOW: &str = "2026-11-20T22:32:00Z";
@@ -47,18 +44,9 @@ fn profile(silent: u16) -> PartProfile {
 
 fn symbol(listing: Listing) -> SymbolRow {
     SymbolRow {
-        symbol: "SPY".parse().unwrap(),
-        asset_class: AssetClass::Etf,
-        vendor_ticker: "SPY".into(),
-        vendor: barkeep_market::Source::Massive,
         criticality: Criticality::Critical,
-        criticality_source: CriticalitySource::Operator,
-        timeframes: vec![Timeframe::M5, Timeframe::M15, Timeframe::D1],
-        active: true,
-        paused: false,
-        added_at: Ts(0),
-        history_from: None,
         listing,
+        ..testing::symbol_of("SPY", AssetClass::Etf, &[Timeframe::M5, Timeframe::M15, Timeframe::D1])
     }
 }
 
@@ -98,25 +86,9 @@ async fn told(newest: &str, coverage: Vec<Coverage>, profile: &PartProfile, list
 }
 
 async fn commit(store: &dyn Store, series: SeriesId, newest: Ts, coverage: Vec<Coverage>, profile: &PartProfile) {
-    let bar = Bar {
-        ts: newest - 5 * 60_000,
-        open: 600.0,
-        high: 601.0,
-        low: 599.0,
-        close: 600.5,
-        volume: 1_000.0,
-        vwap: None,
-        trades: None,
-    };
-    let stored = StoredBar {
-        bar,
-        provisional: false,
-        quality_score: 1.0,
-        quality_notes: None,
-        fetched_at: at("2026-11-20T22:30:00Z"),
-    };
+    let bar = barkeep_market::testing::bar(newest - 5 * 60_000, 600.0);
     let write = SeriesWrite {
-        bars: vec![stored],
+        bars: vec![StoredBar { fetched_at: at("2026-11-20T22:30:00Z"), ..testing::stored(bar) }],
         coverage,
         checked_at: Some(at("2026-11-20T22:30:00Z")),
         profile: vec![(Part::Regular, serde_json::to_string(profile).unwrap())],
@@ -137,7 +109,7 @@ async fn a_vendor_that_is_behind_is_told_with_its_odds_and_the_next_question() {
         e.sentences()[0],
         "SPY 5m is 4h 15m behind: the vendor's newest bar ends at 18:00Z (13:00 New York). The vendor answered at 22:30Z, \
          and SPY has traded in every 5-minute bar of the last 60 sessions at this time of day, so the silence since then \
-         is not believable (odds below 1 in 10^60); barkeep asks again with the next run at 22:45Z."
+         is not believable (odds below 1 in 10^60); barkeep asks again in the next run at 22:45Z."
     );
     let split = e.split.as_ref().unwrap();
     let late = split.causes.iter().find(|share| share.blocker.cause == Cause::VendorLate).unwrap();
@@ -180,13 +152,13 @@ async fn holes_say_what_how_unlikely_since_when_and_when_next() {
         "SPY 5m is up to date at 22:15Z, with holes.",
         "20 Nov 15:00Z to 16:00Z is missing, and that silence is not believable, odds below 1 in 10^34 (one 5-minute bar \
          adds at most 6.6 to its surprise of 79.2; the longest silence in regular hours was 1 5-minute bar in 60 \
-         sessions): found 21:00Z, 2 answers so far; it is asked again at 23:30Z.",
+         sessions): found 21:00Z, 2 answers so far; it is requested again at 23:30Z.",
         "13 Nov 15:00Z to 15:30Z is open: the vendor's bars cannot be true and wait for a decision (barkeep quarantine \
          list).",
         "12 Nov 10:00Z to 11:00Z has no bars, and there is too little history to say whether that is believable: 0 of 10 \
          sessions.",
         "11 Nov 17:00Z to 18:00Z has no bars because the market stood still: nearly all symbols have none there.",
-        "9 Nov 09:00Z to 10 Nov 01:00Z is missing at the vendor: 3 answers days apart agree; it is asked again monthly, \
+        "9 Nov 09:00Z to 10 Nov 01:00Z is missing at the vendor: 3 answers days apart agree; it is requested again monthly, \
          next at 10 Dec 21:00Z.",
         "Silence after the close is not judged yet: 0 of 10 sessions are known.",
         "The vendor's plan reaches back to 3 Jan 2024; nothing older is served.",
@@ -223,7 +195,7 @@ async fn a_delisted_symbol_is_told_as_ended_and_nothing_of_it_is_stale() {
     assert_eq!((e.status, e.staleness_seconds, e.breached, e.next_run), (Tier::Ended, None, false, None));
     assert_eq!(e.blocker, Blocker { cause: Cause::Ended, since: None, by: None, detail: None });
     assert_eq!(e.split.as_ref().map(|split| split.staleness_ms), Some(0));
-    let want = "SPY was renamed to SPYX on 16 Nov and is stored up to its last day; nothing more is expected of it.";
+    let want = "SPY was renamed to SPYX on 16 Nov and is stored up to its last day; no more bars are expected.";
     assert_eq!(e.sentences(), [want]);
 }
 

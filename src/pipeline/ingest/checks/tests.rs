@@ -4,38 +4,24 @@ use super::*;
 use barkeep_market::calendar::Override;
 use barkeep_market::quality::{SEEN_TWICE, Thresholds};
 use barkeep_market::ts::{DAY, HOUR, MINUTE};
-use barkeep_market::{AssetClass, Criticality, Timeframe};
-use barkeep_store::{CriticalitySource, Listing, Memory, PageCommit, QuarantinedBar, SeriesWrite, SymbolRow, Verdict};
+use barkeep_market::{AssetClass, Timeframe};
+use barkeep_store::{Memory, PageCommit, QuarantinedBar, SeriesWrite, SymbolRow, Verdict, testing};
 use chrono::NaiveDate;
 
 const NOW: Ts = Ts(1_717_200_000_000);
 
 async fn series(class: AssetClass, base: Timeframe) -> (Arc<Memory>, SeriesIds) {
     let store = Memory::new();
-    let symbol: barkeep_market::Symbol = "AAC".parse().unwrap();
-    let row = SymbolRow {
-        symbol: symbol.clone(),
-        vendor_ticker: "AAC".to_owned(),
-        vendor: barkeep_market::Source::Massive,
-        asset_class: class,
-        criticality: Criticality::Standard,
-        criticality_source: CriticalitySource::Policy,
-        timeframes: vec![base],
-        active: true,
-        paused: false,
-        added_at: NOW,
-        history_from: None,
-        listing: Listing::default(),
-    };
-    store.put_symbols(&[row]).await.unwrap();
+    let row = SymbolRow { added_at: NOW, ..testing::symbol_of("AAC", class, &[base]) };
+    store.put_symbols(std::slice::from_ref(&row)).await.unwrap();
     let base_id = store.series().await.unwrap()[0].id;
     let thresholds = Thresholds { gap: 0.15, volume_low: 0.2, volume_high: 5.0 };
     (
         store,
         SeriesIds {
-            ticker: symbol.to_string(),
-            vendor: barkeep_market::Source::Massive,
-            symbol,
+            ticker: row.vendor_ticker,
+            vendor: row.vendor,
+            symbol: row.symbol,
             class,
             base,
             base_id,
@@ -47,7 +33,7 @@ async fn series(class: AssetClass, base: Timeframe) -> (Arc<Memory>, SeriesIds) 
 }
 
 fn bar(ts: Ts, price: f64) -> Bar {
-    Bar { ts, open: price, high: price, low: price, close: price, volume: 1000.0, vwap: Some(price), trades: Some(5) }
+    Bar { vwap: Some(price), trades: Some(5), ..barkeep_market::testing::bar(ts, price) }
 }
 
 fn day(text: &str) -> Ts {
@@ -55,13 +41,7 @@ fn day(text: &str) -> Ts {
 }
 
 async fn commit(store: &Memory, ids: &SeriesIds, bars: &[Bar], quarantine: Vec<QuarantinedBar>, at: Ts) {
-    let stored = |bar: &Bar| StoredBar {
-        bar: *bar,
-        provisional: false,
-        quality_score: 1.0,
-        quality_notes: None,
-        fetched_at: at,
-    };
+    let stored = |bar: &Bar| StoredBar { fetched_at: at, ..testing::stored(*bar) };
     let bars = bars.iter().map(stored).collect();
     let write = SeriesWrite { bars, quarantine, checked_at: Some(at), ..SeriesWrite::nothing(ids.base_id) };
     store.commit_page(PageCommit { writes: vec![write], ..PageCommit::default() }).await.unwrap();
@@ -150,8 +130,7 @@ async fn what_is_stored_stays_where_a_bad_bar_comes() {
     assert_eq!((sorted.good, sorted.bad.len()), (vec![good], 1), "coarser bars are made with the stored one");
 
     // An accepted bar that is sent again is no new question.
-    let accepted =
-        StoredBar { bar: broken, provisional: false, quality_score: 0.5, quality_notes: None, fetched_at: NOW };
+    let accepted = StoredBar { quality_score: 0.5, fetched_at: NOW, ..testing::stored(broken) };
     let quarantined = QuarantinedBar { bar: broken, reason: "x".to_owned(), request_id: None };
     commit(store.as_ref(), &ids, &[], vec![quarantined], NOW).await;
     let id = store.quarantine(true).await.unwrap()[0].id;

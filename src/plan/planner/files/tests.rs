@@ -18,7 +18,7 @@ fn date(text: &str) -> NaiveDate {
 
 fn market(cost: u64) -> PlanInputs {
     let files =
-        FlatFiles { newest: date("2024-03-13"), cost, without: BTreeSet::new(), without_dates: BTreeSet::new() };
+        FlatFileTerms { newest: date("2024-03-13"), cost, without: BTreeSet::new(), without_dates: BTreeSet::new() };
     PlanInputs { flat_files: Some(files), ..PlanInputs::default() }
 }
 

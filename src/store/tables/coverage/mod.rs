@@ -217,16 +217,10 @@ mod tests {
 
     fn one() -> impl Strategy<Value = Coverage> {
         (0..END, 1..8_i64, 0..3_usize, any::<bool>(), 0..50_i64).prop_map(|(start, len, state, expires, fetched)| {
-            Coverage {
-                range: Interval::new(Ts(start), Ts((start + len).min(END))),
-                state: CoverageState::ALL[state],
-                request_id: Some(format!("r{fetched}")),
-                fetched_at: Ts(fetched),
-                expires_at: expires.then_some(Ts(1_000 + fetched)),
-                found_at: None,
-                answers: 1,
-                surprise: None,
-            }
+            let range = Interval::new(Ts(start), Ts((start + len).min(END)));
+            let request = Some(format!("r{fetched}"));
+            let answered = Coverage::answered(range, CoverageState::ALL[state], request, Ts(fetched));
+            Coverage { expires_at: expires.then_some(Ts(1_000 + fetched)), ..answered }
         })
     }
 
@@ -257,15 +251,9 @@ mod tests {
 
     #[test]
     fn joined_rows_keep_the_newest_evidence() {
-        let row = |start, end, fetched: i64| Coverage {
-            range: Interval::new(Ts(start), Ts(end)),
-            state: CoverageState::Present,
-            request_id: Some(format!("r{fetched}")),
-            fetched_at: Ts(fetched),
-            expires_at: None,
-            found_at: None,
-            answers: 1,
-            surprise: None,
+        let row = |start, end, fetched: i64| {
+            let range = Interval::new(Ts(start), Ts(end));
+            Coverage::answered(range, CoverageState::Present, Some(format!("r{fetched}")), Ts(fetched))
         };
         assert_eq!(splice(vec![row(0, 5, 1), row(10, 15, 9)], row(5, 10, 3)), [row(0, 15, 9)]);
         assert_eq!(splice(vec![row(0, 5, 1)], row(3, 8, 2)), [row(0, 8, 2)]);

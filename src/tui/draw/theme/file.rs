@@ -42,7 +42,7 @@ impl Palette {
             let (key, value) = line.split_once(':').ok_or_else(|| wrong("no role", "write role: '#rrggbb'"))?;
             let colors = colors(value).ok_or_else(|| {
                 wrong(
-                    &format!("{key}:{value} is no color"),
+                    &format!("{key}:{value} is not a color"),
                     "write '#rrggbb', two or three of them in [ ], or terminal",
                 )
             })?;
@@ -52,7 +52,7 @@ impl Palette {
                 _ => {
                     let role = Role::ALL.into_iter().find(|role| role.name() == key);
                     let role = role.ok_or_else(|| {
-                        wrong(&format!("'{key}' is no role"), "the other files of themes name all roles")
+                        wrong(&format!("'{key}' is not a role"), "the other files of themes name all roles")
                     })?;
                     if brushes.iter().any(|(known, _)| *known == role) {
                         return Err(wrong(&format!("'{key}' is given twice"), "remove one of the lines"));

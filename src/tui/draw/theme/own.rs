@@ -227,7 +227,7 @@ mod tests {
             ("aging:", "aging: '#303030'", "it needs 4.5 at least"),
             ("border-focused:", "border-focused: '#303848'", "it needs 3 at least"),
             ("warn:", "warn: terminal", "warn has no color; only text may be terminal"),
-            ("stale:", "stale: blue", "stale: blue is no color"),
+            ("stale:", "stale: blue", "stale: blue is not a color"),
             ("good:", &color("covered:").replace("covered", "good"), "covered and good have the same color"),
             ("stale:", &color("aging:").replace("aging", "stale"), "have the same color"),
         ] {

@@ -23,7 +23,7 @@ pub(crate) fn draw(model: &Model, offset: usize, canvas: &mut Canvas<'_>, body: 
     }
     for (y, (at, level, text)) in (inner.y..inner.bottom()).zip(past.skip(offset)) {
         let ago = model.now.since_start.saturating_sub(*at);
-        let at = model.now.wall - i64::try_from(ago.as_millis()).unwrap_or(0);
+        let at = model.now.wall - ago;
         let line = Line::of(Role::Muted, format!("{} ", clock(at))).span(phrase::level(*level), text.clone());
         canvas.line(inner.x, y, inner.width, &line);
     }

@@ -24,7 +24,7 @@ use crate::model::screen::{ListId, Screen};
 use crate::now::reasons::Reasons;
 use crate::view::context::{ViewContext, absence, outdated};
 use crate::view::{attempts, lists, why};
-use crate::widgets::chart::{Chart, Hole};
+use crate::widgets::chart::{Chart, ChartHole};
 use crate::widgets::heat;
 use barkeep_base::text::printable;
 use barkeep_market::features::{CompressionRegime, Direction, Features, Structure, TrendRegime, VolatilityRegime};
@@ -149,10 +149,10 @@ fn prices(view: &mut ViewContext, area: Rect, name: &SeriesName, detail: &Detail
 }
 
 /// The time without bars, and why: what nobody has, and what the vendor leaves in doubt.
-fn holes(detail: &Detail) -> Vec<Hole> {
+fn holes(detail: &Detail) -> Vec<ChartHole> {
     let hole = |range: Interval, state: CellState| {
         let (letter, role) = heat::appearance(Cell { state, eighths: 8 });
-        Hole { range, letter, role, what: format::rough(range.len()) }
+        ChartHole { range, letter, role, what: format::rough(range.len()) }
     };
     let gaps = detail
         .gaps
@@ -168,7 +168,7 @@ fn holes(detail: &Detail) -> Vec<Hole> {
         };
         Some(hole(judged.doubt.range, state))
     });
-    let mut all: Vec<Hole> = doubts.collect();
+    let mut all: Vec<ChartHole> = doubts.collect();
     let told = all.len();
     for gap in gaps {
         if !all.iter().take(told).any(|doubt| doubt.range.overlaps(gap.range)) {

@@ -108,7 +108,7 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
 /// What is open, stretch by stretch.
 fn open(view: &mut ViewContext, area: Rect, steps: &[Step], length: i64) {
     let is_open =
-        |state: CellState| heat::needs_letter(state) || matches!(state, CellState::Unverified | CellState::NotEntitled);
+        |state: CellState| state.is_doubtful() || matches!(state, CellState::Unverified | CellState::NotEntitled);
     let mut stretches: Vec<(Ts, Ts, Cell, u32)> = Vec::new();
     for (start, cell, bars, _) in steps.iter().filter(|(_, cell, ..)| is_open(cell.state)) {
         match stretches.last_mut().filter(|last| last.1 == *start && last.2.state == cell.state) {

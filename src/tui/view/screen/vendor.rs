@@ -87,7 +87,7 @@ fn window(view: &mut ViewContext, area: Rect) {
         Line::of(Role::Muted, format!("{:<10}", "bytes"))
             .span(Role::Text, format!("{:>12}", format::bytes(totals.bytes)))
             .span(Role::Muted, "   this process ")
-            .span(Role::Text, format!("{:>9}", format::bytes(i64::try_from(pulse.bytes).unwrap_or(i64::MAX)))),
+            .span(Role::Text, format!("{:>9}", format::bytes(pulse.bytes))),
     ];
     if let Some(line) = wasted(&snap.data.vendor) {
         lines.insert(2, line);

@@ -2,23 +2,15 @@ use ratatui::buffer::Buffer;
 
 use super::*;
 use crate::draw::theme::Theme;
+use barkeep_market::testing::candle;
 use barkeep_market::ts::MINUTE;
 
 fn bar(k: i64) -> Bar {
     let open = 100.0 + k as f64;
-    Bar {
-        ts: Ts(k * 5 * MINUTE),
-        open,
-        high: open + 2.0,
-        low: open - 1.0,
-        close: open + 1.0,
-        volume: 5.0,
-        vwap: None,
-        trades: None,
-    }
+    Bar { volume: 5.0, ..candle(Ts(k * 5 * MINUTE), [open, open + 2.0, open - 1.0, open + 1.0]) }
 }
 
-fn chart<'a>(bars: &'a [Bar], points: &'a [ChartPoint], holes: &'a [Hole]) -> Chart<'a> {
+fn chart<'a>(bars: &'a [Bar], points: &'a [ChartPoint], holes: &'a [ChartHole]) -> Chart<'a> {
     Chart {
         bars,
         points,
@@ -54,7 +46,7 @@ fn the_window_follows_the_cursor_and_holes_take_few_columns() {
     let mut bars: Vec<Bar> = (0..60).map(bar).collect();
     bars.drain(20..40);
     let range = Interval::new(Ts(100 * MINUTE), Ts(200 * MINUTE));
-    let holes = [Hole { range, letter: "?", role: Role::Warn, what: "hole".into() }];
+    let holes = [ChartHole { range, letter: "?", role: Role::Warn, what: "hole".into() }];
     let all = chart(&bars, &[], &holes).columns();
     assert_eq!(all.len(), 40 + HOLE);
     assert_eq!(all.get(20), Some(&Column::Hole(0, 0)));

@@ -1,7 +1,7 @@
 //! Pages that cannot be true as a whole, and their neighbours that can.
 
-use super::sound::check;
 use super::*;
+use crate::{Class, testing};
 use barkeep_market::ts::{DAY, HOUR, MINUTE, SECOND};
 use barkeep_market::{Bar, Interval, Timeframe};
 
@@ -11,14 +11,7 @@ const TUESDAY: i64 = 1_705_381_200_000;
 const OPEN: i64 = TUESDAY + 9 * HOUR + 30 * MINUTE;
 
 fn query(timeframe: Timeframe, class: AssetClass) -> AggregateQuery {
-    AggregateQuery {
-        vendor: barkeep_market::Source::Massive,
-        ticker: "TEST".to_owned(),
-        class,
-        timeframe,
-        range: Interval::new(Ts(0), Ts(0)),
-        nights: false,
-    }
+    AggregateQuery { class, ..testing::query("TEST", timeframe, Interval::new(Ts(0), Ts(0))) }
 }
 
 fn stock(timeframe: Timeframe) -> AggregateQuery {
@@ -26,17 +19,7 @@ fn stock(timeframe: Timeframe) -> AggregateQuery {
 }
 
 fn bar(ts: i64) -> Bar {
-    let price = 10.0;
-    Bar {
-        ts: Ts(ts),
-        open: price,
-        high: price,
-        low: price,
-        close: price,
-        volume: 5.0,
-        vwap: Some(price),
-        trades: Some(1),
-    }
+    barkeep_market::testing::bar(Ts(ts), 10.0)
 }
 
 fn every(step: i64, n: i64, from: i64) -> Vec<Bar> {
