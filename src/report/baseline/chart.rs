@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::measure::{BaselineReport, FeatureTime, Measurement};
+use super::processor::ProcessorTime;
 
 /// Width of the longest bar.
 const WIDTH: f64 = 40.0;
@@ -69,8 +70,12 @@ fn measurement(out: &mut String, run: &Measurement) {
         );
     }
     let _ = writeln!(out, "  (time of all jobs; those that run side by side add up to more than the run took)");
-    if let Some(seconds) = run.processor_seconds {
-        let _ = writeln!(out, "  processor: {seconds:.2} s of this process in {:.2} s", run.wall_seconds);
+    if let Some(ProcessorTime { seconds, waited_seconds }) = run.processor {
+        let _ = writeln!(
+            out,
+            "  processor: {seconds:.2} s computed, {waited_seconds:.2} s waited while others computed, in {:.2} s",
+            run.wall_seconds
+        );
     }
     for timeframe in &run.timeframes {
         let derives: Vec<&str> = timeframe.derives.iter().map(|t| t.name()).collect();

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::phases::{PhaseTime, phases};
+use super::processor::ProcessorTime;
 use super::scratch::Scratch;
 use super::verdict::{Circumstances, Diagnosis, verdict};
 use barkeep_base::clock::Clock;
@@ -91,8 +92,8 @@ pub struct Measurement {
     pub phases: Vec<PhaseTime>,
     pub timeframes: Vec<TimeframeTime>,
     pub features: FeatureTime,
-    /// Of this process, on all processors; absent where the system does not tell.
-    pub processor_seconds: Option<f64>,
+    /// Absent where the system does not tell.
+    pub processor: Option<ProcessorTime>,
     pub slowest_job: Option<JobTime>,
     pub slowest_timeframe: Option<Timeframe>,
     pub verdict: Diagnosis,
@@ -166,7 +167,7 @@ pub async fn run(
         symbols: options.load.symbols.len(),
         timeframes: options.load.timeframes.clone(),
         days: options.load.days,
-        processors: std::thread::available_parallelism().map_or(1, usize::from),
+        processors: processors(),
         peak_memory_mib: peak_memory(),
         runs,
         alone,
@@ -261,10 +262,10 @@ async fn one(
     };
     let backfill = Backfill::new(selection, mode, Trigger::Cli);
     let jobs = Arc::new(Jobs::default());
-    let (start, computed) = (Instant::now(), processor_seconds());
+    let (start, computed) = (Instant::now(), ProcessorTime::now());
     let summary = backfill.run(&engine, Arc::clone(&jobs) as Arc<dyn Listener>, cancel.clone()).await;
     let wall_seconds = start.elapsed().as_secs_f64();
-    let processor_seconds = processor_seconds().zip(computed).map(|(after, before)| after - before);
+    let processor = ProcessorTime::now().zip(computed).map(|(after, before)| after.since(before));
     drop(engine);
     scratch.close(store).await?;
     let summary = summary?;
@@ -280,7 +281,9 @@ async fn one(
         is_sqlite: database == "sqlite",
         writers: options.settings.database_writers,
         features: features.share,
-        processor_seconds,
+        processor,
+        processors: processors(),
+        wall_seconds,
     };
     let slowest_timeframe =
         timeframes.iter().max_by(|a, b| a.seconds_per_job.total_cmp(&b.seconds_per_job)).map(|t| t.timeframe);
@@ -302,7 +305,7 @@ async fn one(
         phases,
         timeframes,
         features,
-        processor_seconds,
+        processor,
         slowest_job: jobs.first().cloned(),
         slowest_timeframe,
         jobs,
@@ -346,13 +349,8 @@ fn features(jobs: &[ItemTiming]) -> FeatureTime {
     FeatureTime { jobs: of_features.len(), seconds: spent, share: if all > 0.0 { spent / all } else { 0.0 } }
 }
 
-/// Time that this process has computed, from `/proc`, so only on Linux, where it is counted in hundredths of a second.
-fn processor_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The name of the program may hold blanks; after it come state and ten numbers, then time in user and system mode.
-    let mut numbers = stat.rsplit_once(')')?.1.split_whitespace().skip(11).map(str::parse::<u64>);
-    let ticks = numbers.next()?.ok()? + numbers.next()?.ok()?;
-    Some(ticks as f64 / 100.0)
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// From `/proc`, so only on Linux.

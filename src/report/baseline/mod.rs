@@ -5,6 +5,7 @@
 mod chart;
 mod measure;
 mod phases;
+mod processor;
 mod scratch;
 mod vendor;
 mod verdict;
@@ -15,6 +16,7 @@ pub use measure::{
     run, warm_up,
 };
 pub use phases::PhaseTime;
+pub use processor::ProcessorTime;
 pub use scratch::Scratch;
 pub use vendor::VendorProcess;
 pub use verdict::{Bottleneck, Cause, Circumstances, Diagnosis, verdict};

@@ -3,12 +3,19 @@
 use serde::Serialize;
 
 use super::phases::PhaseTime;
+use super::processor::ProcessorTime;
 use barkeep_base::timing::Phase;
 
 /// Above this share of the time it is the bottleneck.
 const BOTTLENECK_SHARE: f64 = 0.6;
 /// From this share on there is advice besides that for the largest.
 const WORTH_ADVICE: f64 = 0.25;
+/// Waiting for a processor for this share of the run makes its times doubtful.
+const CROWDED: f64 = 0.25;
+/// Computing for this share of what all processors have is all a process can do.
+const FULL: f64 = 0.8;
+/// Below this share its threads did not wait for each other.
+const FREE: f64 = 0.6;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -77,14 +84,37 @@ pub struct Circumstances {
     pub writers: u32,
     /// Of the time of all jobs, 0 to 1: those for features, with what they read and write.
     pub features: f64,
-    /// Processor time of this process; absent where the system does not tell.
-    pub processor_seconds: Option<f64>,
+    /// Absent where the system does not tell.
+    pub processor: Option<ProcessorTime>,
+    pub processors: usize,
+    /// Of the whole run.
+    pub wall_seconds: f64,
 }
 
 impl Circumstances {
-    /// Receiving and reading an answer is the processor's work unless the process computed less than that took.
+    /// Receiving and reading an answer is the processor's work, unless the process neither computed as long as that took
+    /// nor waited for a processor.
     fn is_transfer_computing(&self, transfer_seconds: f64) -> bool {
-        self.processor_seconds.is_none_or(|seconds| seconds >= transfer_seconds)
+        self.processor.is_none_or(|time| time.seconds + time.waited_seconds >= transfer_seconds)
+    }
+
+    /// Whether the processors were too few for this run, or taken by others.
+    fn crowded(&self) -> Option<String> {
+        let time = self.processor?;
+        let had = self.wall_seconds * self.processors as f64;
+        if time.seconds > FULL * had {
+            return Some(format!(
+                "this process kept the processors busy ({:.2} s of {had:.2} s): a machine with more of them helps",
+                time.seconds
+            ));
+        }
+        (time.waited_seconds > CROWDED * self.wall_seconds && time.seconds < FREE * had).then(|| {
+            format!(
+                "other programs were busy: this process waited {:.2} s for a processor in {:.2} s; measure again when the \
+                 machine is idle",
+                time.waited_seconds, self.wall_seconds
+            )
+        })
     }
 
     fn help(&self, part: Part) -> String {
@@ -196,6 +226,7 @@ pub fn verdict(phases: &[PhaseTime], circumstances: &Circumstances) -> Diagnosis
             percent(circumstances.features)
         ));
     }
+    recommendations.extend(circumstances.crowded());
     let cause = largest_cause(&parts);
     Diagnosis { bottleneck, cause, share, recommendations }
 }
@@ -218,7 +249,9 @@ mod tests {
         is_sqlite: true,
         writers: 2,
         features: 0.0,
-        processor_seconds: Some(10.0),
+        processor: Some(ProcessorTime { seconds: 10.0, waited_seconds: 0.0 }),
+        processors: 2,
+        wall_seconds: 10.0,
     };
 
     fn under(shares: [f64; 6], circumstances: &Circumstances) -> Diagnosis {
@@ -273,10 +306,19 @@ mod tests {
         assert!(
             under([0.0, 0.0, 0.1, 0.1, 0.8, 0.0], &postgres).recommendations[0].contains("database.writers (now 2")
         );
-        // Nine of ten seconds of the transfer nobody computed.
-        let slow_line = Circumstances { processor_seconds: Some(0.1), ..USUAL };
+        // Nine tenths of the transfer nobody computed, nor wanted to.
+        let processor = Some(ProcessorTime { seconds: 0.1, waited_seconds: 0.0 });
+        let slow_line = Circumstances { processor, ..USUAL };
         let slow = under([0.0, 0.0, 1.0, 0.0, 0.0, 0.0], &slow_line);
         assert!(slow.cause == Cause::Network && slow.recommendations[0].contains("faster connection"), "{slow:?}");
+        // On a busy machine the same is the processor's, and said to be.
+        let processor = Some(ProcessorTime { seconds: 0.1, waited_seconds: 4.0 });
+        let busy = under([0.0, 0.0, 1.0, 0.0, 0.0, 0.0], &Circumstances { processor, ..USUAL });
+        assert!(busy.cause == Cause::Processor && busy.recommendations[0].contains("decoding"), "{busy:?}");
+        assert!(busy.recommendations[1].starts_with("other programs were busy"), "{busy:?}");
+        let processor = Some(ProcessorTime { seconds: 18.0, waited_seconds: 9.0 });
+        let full = under([0.0, 0.0, 1.0, 0.0, 0.0, 0.0], &Circumstances { processor, ..USUAL });
+        assert!(full.recommendations[1].starts_with("this process kept the processors busy (18.00 s of 20.00 s)"));
         // Their computing is a small part, their reads and writes are not.
         let features = Circumstances { features: 0.45, ..USUAL };
         let told = under([0.0, 0.0, 0.2, 0.05, 0.65, 0.1], &features);
