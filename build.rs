@@ -11,6 +11,7 @@
 //! | `without_faketime` | `faketime`, or the right to make spaces, or PostgreSQL | the same |
 //! | `without_prometheus` | `prometheus` and `promtool` | `BARKEEP_REQUIRE_PROMETHEUS=1` |
 //! | `without_systemd` | `systemd-analyze` | `BARKEEP_REQUIRE_SYSTEMD=1` |
+//! | `without_zsh`, `without_fish` | these shells | `BARKEEP_REQUIRE_SHELLS=1` |
 //! | `without_openapi_client` | `openapi-python-client` and `openapi-spec-validator` | `BARKEEP_REQUIRE_OPENAPI_CLIENT=1` |
 //! | `without_python="NAME"` | `python3` with the package of that name | `BARKEEP_REQUIRE_PYTHON=1` |
 //! | `without_data` | the recorded data in `BARKEEP_TEST_DATA` (default `../shared/data`) | `BARKEEP_REQUIRE_DATA=1` |
@@ -34,6 +35,7 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(without_postgres, without_initdb, without_pgbouncer, without_data)");
     println!("cargo::rustc-check-cfg=cfg(without_spaces, without_faketime)");
     println!("cargo::rustc-check-cfg=cfg(without_timescale)");
+    println!("cargo::rustc-check-cfg=cfg(without_zsh, without_fish)");
     println!("cargo::rustc-check-cfg=cfg(without_prometheus, without_systemd, without_openapi_client)");
     let names: Vec<String> = PACKAGES.iter().chain([&DUCKDB_SQLITE]).map(|name| format!("\"{name}\"")).collect();
     println!("cargo::rustc-check-cfg=cfg(without_python, values({}))", names.join(", "));
@@ -66,6 +68,8 @@ fn main() {
     for (cfg, programs, required) in [
         ("without_prometheus", &["prometheus", "promtool"][..], "BARKEEP_REQUIRE_PROMETHEUS"),
         ("without_systemd", &["systemd-analyze"], "BARKEEP_REQUIRE_SYSTEMD"),
+        ("without_zsh", &["zsh"], "BARKEEP_REQUIRE_SHELLS"),
+        ("without_fish", &["fish"], "BARKEEP_REQUIRE_SHELLS"),
         (
             "without_openapi_client",
             &["openapi-python-client", "openapi-spec-validator"],

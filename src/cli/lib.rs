@@ -96,8 +96,6 @@ pub enum Command {
     Config(admin::config::ConfigArgs),
     Completions(admin::shell::CompletionsArgs),
     Man(admin::shell::ManArgs),
-    #[command(name = "__complete", hide = true)]
-    Complete(admin::shell::CompleteArgs),
 }
 
 /// Parses the command line, runs the command and returns the exit code.
@@ -110,6 +108,10 @@ pub fn run() -> ExitCode {
         let _ = writeln!(std::io::stderr(), "error: barkeep hit a bug: {message}{place}; please report it");
     }));
     barkeep_base::process::keep_memory_private();
+    if let Some(shell) = barkeep_config::completing() {
+        admin::shell::complete::answer(&shell);
+        return ExitCode::from(exit::DONE);
+    }
     let early = early::Early::of(std::env::args_os());
     let parsed = Cli::command().color(early.color.into()).try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
     let cli = match parsed {
@@ -162,9 +164,8 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Loadtest(args) => measure::loadtest::run(args, &cli.globals),
         Command::RtoRpo(args) => measure::rto_rpo::run(args, &cli.globals),
         Command::Config(args) => admin::config::run(args, &cli.globals),
-        Command::Completions(args) => admin::shell::completions(args),
+        Command::Completions(args) => admin::shell::complete::script(args),
         Command::Man(args) => admin::shell::man(args),
-        Command::Complete(args) => admin::shell::complete(args, &cli.globals),
     }
 }
 

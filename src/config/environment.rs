@@ -53,6 +53,16 @@ const ALL: [&str; 24] = [
 /// Of these the tests are told how to run.
 const OF_TESTS: [&str; 3] = ["BARKEEP_TEST_", "BARKEEP_REQUIRE_", "BARKEEP_UPDATE_"];
 
+/// Set by completion scripts, to the name of their shell.
+pub const COMPLETE: &str = "_BARKEEP_COMPLETE";
+
+/// The shell that wants to know how the command line could go on.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "no setting: it decides what the program is before there are any")]
+pub fn completing() -> Option<String> {
+    std::env::var(COMPLETE).ok()
+}
+
 /// A variable that looks like one of barkeep's and is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownVariable {

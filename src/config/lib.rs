@@ -25,7 +25,7 @@ pub use api::{ApiSettings, HostName};
 pub use baseline::{BaselineLoad, baseline_load};
 pub use current::{BoundSetting, Config, needs_restart};
 pub use database_url::InvalidDatabaseUrl;
-pub use environment::{Environment, UnknownVariable, unknown_variables};
+pub use environment::{COMPLETE, Environment, UnknownVariable, completing, unknown_variables};
 pub use key::{client_key, find_key, key_in_file};
 pub use policy::Policy;
 pub use programs::postgres_programs;

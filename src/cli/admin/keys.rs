@@ -101,7 +101,10 @@ async fn work(args: &KeysArgs, session: &Session, store: &dyn Store) -> Result<(
                 print_json(&json!({ "name": name, "role": role, "key": key }))
             } else {
                 print(&format!("{key}\n"))?;
-                eprintln!("note: this is the key of {name} ({}); it will not be shown again", role.name());
+                crate::output::note(&format!(
+                    "note: this is the key of {name} ({}); it will not be shown again",
+                    role.name()
+                ));
                 Ok(())
             }
         }

@@ -1,20 +1,22 @@
 //! `barkeep completions` and `barkeep man`: made from the same definitions as the parser, so they cannot drift.
 
+pub(crate) mod complete;
+mod words;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::{Args, Command, CommandFactory};
 
 use crate::exit::{CliError, SOME_FAILED};
-use crate::globals::{Globals, block_on};
 use crate::output::print;
 use barkeep_base::text::printable;
-use barkeep_market::Timeframe;
 
 /// Print a shell completion script
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep completions bash > ~/.local/share/bash-completion/completions/barkeep
+  barkeep completions zsh > ~/.zfunc/_barkeep      # with `fpath+=~/.zfunc` before `compinit` in ~/.zshrc
   barkeep completions fish > ~/.config/fish/completions/barkeep.fish")]
 pub struct CompletionsArgs {
     /// Shell
@@ -35,87 +37,6 @@ pub struct ManArgs {
     /// Print the list of all commands as Markdown, for the documentation
     #[arg(long, hide = true, conflicts_with = "command")]
     pub markdown: bool,
-}
-
-pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), CliError> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut crate::Cli::command(), "barkeep", &mut script);
-    let values = match args.shell {
-        clap_complete::Shell::Bash => BASH_VALUES,
-        clap_complete::Shell::Fish => FISH_VALUES,
-        _ => "",
-    };
-    print(&format!("{}{values}", String::from_utf8_lossy(&script)))
-}
-
-/// Besides what the generated script knows: symbols of the database, and values of options.
-const BASH_VALUES: &str = r#"
-_barkeep_values() {
-    _barkeep "$@"
-    local current="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" what=symbols
-    case "$before" in
-        --timeframe|--timeframes) what=timeframes ;;
-        --from|--to|--since) what=dates ;;
-        history|cancel|retry) what=executions ;;
-        -*) return ;;
-    esac
-    [[ "$current" == -* || $COMP_CWORD -lt 2 ]] && return
-    COMPREPLY+=($(compgen -W "$(barkeep __complete "$what" 2>/dev/null)" -- "$current"))
-}
-complete -F _barkeep_values -o nosort -o bashdefault -o default barkeep
-"#;
-
-const FISH_VALUES: &str = r"
-set -l with_symbols backfill plan status explain bars features export pause resume trigger add set remove
-complete -c barkeep -n '__fish_seen_subcommand_from '(string join ' ' $with_symbols) -a '(barkeep __complete symbols 2>/dev/null)'
-complete -c barkeep -n '__fish_seen_subcommand_from history cancel retry' -a '(barkeep __complete executions 2>/dev/null)'
-complete -c barkeep -l timeframe -l timeframes -x -a '(barkeep __complete timeframes)'
-";
-
-/// Print words for the completion script
-#[derive(Args, Clone, Debug)]
-pub struct CompleteArgs {
-    /// What for
-    #[arg(value_enum)]
-    pub what: Words,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Words {
-    Symbols,
-    Timeframes,
-    Dates,
-    Executions,
-}
-
-/// Executions that are offered.
-const MOST_EXECUTIONS: usize = 20;
-
-/// Nothing where there is no database: a completion never fails.
-pub(crate) fn complete(args: &CompleteArgs, globals: &Globals) -> Result<(), CliError> {
-    let words: Vec<String> = match args.what {
-        Words::Timeframes => Timeframe::ALL.iter().map(ToString::to_string).collect(),
-        Words::Dates => ["today", "yesterday", "7d", "30d", "1y"].map(str::to_owned).to_vec(),
-        Words::Symbols | Words::Executions => {
-            let database = globals.load()?.settings.database;
-            let stored = block_on(async {
-                let store = barkeep_store::open(database.as_str(), true).await?;
-                let words: Vec<String> = if args.what == Words::Symbols {
-                    store.symbols().await?.iter().map(|row| row.symbol.to_string()).collect()
-                } else {
-                    let rows = store.executions(MOST_EXECUTIONS).await?;
-                    std::iter::once("latest".to_owned())
-                        .chain(rows.iter().map(|row| row.execution_id.to_string()))
-                        .collect()
-                };
-                store.close().await;
-                Ok(words)
-            });
-            stored.unwrap_or_default()
-        }
-    };
-    let end = if words.is_empty() { "" } else { "\n" };
-    print(&(words.join("\n") + end))
 }
 
 pub(crate) fn man(args: &ManArgs) -> Result<(), CliError> {

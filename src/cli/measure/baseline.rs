@@ -122,7 +122,7 @@ pub(crate) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError
 async fn cancel_on_signal(cancel: CancellationToken) {
     let mut signals = Signals::listen(false);
     signals.next().await;
-    eprintln!("finishing requests in flight; press Ctrl-C again to stop immediately");
+    note("finishing requests in flight; press Ctrl-C again to stop immediately");
     cancel.cancel();
     signals.exit_on_next().await;
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::{CliError, DATABASE, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, Session, any_without_key, block_on};
+use crate::output::note;
 use crate::signals::{Received, Signals};
 use crate::simulated;
 use crate::work::backfill::{open_engine, open_reader};
@@ -96,7 +97,7 @@ async fn serve(
     let api = listener.map(|listener| listener.serve(host.console.clone()));
     if let Some(api) = &api {
         announce(instance, api.addr());
-        eprintln!("API on http://{}", api.addr());
+        note(&format!("API on http://{}", api.addr()));
     }
     let line = std::io::stderr().is_terminal().then(|| tokio::spawn(status_line(handle.clone())));
     let watchdog = tokio::spawn(report_to_systemd(handle.clone()));

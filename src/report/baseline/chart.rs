@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::measure::{BaselineReport, Measurement};
+use super::measure::{BaselineReport, FeatureTime, Measurement};
+use super::processor::ProcessorTime;
 
 /// Width of the longest bar.
 const WIDTH: f64 = 40.0;
@@ -68,6 +69,14 @@ fn measurement(out: &mut String, run: &Measurement) {
             bar(phase.share)
         );
     }
+    let _ = writeln!(out, "  (time of all jobs; those that run side by side add up to more than the run took)");
+    if let Some(ProcessorTime { seconds, waited_seconds }) = run.processor {
+        let _ = writeln!(
+            out,
+            "  processor: {seconds:.2} s computed, {waited_seconds:.2} s waited while others computed, in {:.2} s",
+            run.wall_seconds
+        );
+    }
     for timeframe in &run.timeframes {
         let derives: Vec<&str> = timeframe.derives.iter().map(|t| t.name()).collect();
         let derives = if derives.is_empty() { String::new() } else { format!(" (and {})", derives.join(", ")) };
@@ -78,12 +87,26 @@ fn measurement(out: &mut String, run: &Measurement) {
             timeframe.timeframe, timeframe.jobs, timeframe.seconds_per_job
         );
     }
+    if run.features.jobs > 0 {
+        let FeatureTime { jobs, seconds, share } = run.features;
+        let _ = writeln!(
+            out,
+            "  features: {jobs} jobs, {seconds:.2} s with what they read and write ({:.1} %)",
+            share * 100.0
+        );
+    }
     for job in run.jobs.iter().take(SLOWEST) {
         let most = job.phases.iter().max_by(|a, b| a.seconds.total_cmp(&b.seconds));
         let most = most.filter(|p| p.seconds > 0.0).map(|p| format!(", {:.3} s of it {}", p.seconds, p.phase));
         let _ = writeln!(out, "  slow job: {} took {:.3} s{}", job.job, job.seconds, most.unwrap_or_default());
     }
-    let _ = writeln!(out, "  bottleneck: {:?} ({:.0} %)", run.verdict.bottleneck, run.verdict.share * 100.0);
+    let _ = writeln!(
+        out,
+        "  bottleneck: {:?} ({:.0} %); the largest cause: {}",
+        run.verdict.bottleneck,
+        run.verdict.share * 100.0,
+        run.verdict.cause.name()
+    );
     for recommendation in &run.verdict.recommendations {
         let _ = writeln!(out, "  - {recommendation}");
     }

@@ -8,9 +8,11 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::phases::{PhaseTime, phases};
+use super::processor::ProcessorTime;
 use super::scratch::Scratch;
-use super::verdict::{Diagnosis, verdict};
+use super::verdict::{Circumstances, Diagnosis, verdict};
 use barkeep_base::clock::Clock;
+use barkeep_base::timing::Phase;
 use barkeep_config::{BaselineLoad, Config, Mode, Policy, Settings};
 use barkeep_market::ts::DAY;
 use barkeep_market::{Timeframe, Ts};
@@ -62,6 +64,15 @@ pub struct TimeframeTime {
     pub seconds_per_job: f64,
 }
 
+/// The jobs that computed features, with what they read and wrote.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FeatureTime {
+    pub jobs: usize,
+    pub seconds: f64,
+    /// Of the time of all jobs, 0 to 1.
+    pub share: f64,
+}
+
 /// One mode's run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Measurement {
@@ -80,6 +91,9 @@ pub struct Measurement {
     pub series_failed: u64,
     pub phases: Vec<PhaseTime>,
     pub timeframes: Vec<TimeframeTime>,
+    pub features: FeatureTime,
+    /// Absent where the system does not tell.
+    pub processor: Option<ProcessorTime>,
     pub slowest_job: Option<JobTime>,
     pub slowest_timeframe: Option<Timeframe>,
     pub verdict: Diagnosis,
@@ -153,7 +167,7 @@ pub async fn run(
         symbols: options.load.symbols.len(),
         timeframes: options.load.timeframes.clone(),
         days: options.load.days,
-        processors: std::thread::available_parallelism().map_or(1, usize::from),
+        processors: processors(),
         peak_memory_mib: peak_memory(),
         runs,
         alone,
@@ -248,9 +262,10 @@ async fn one(
     };
     let backfill = Backfill::new(selection, mode, Trigger::Cli);
     let jobs = Arc::new(Jobs::default());
-    let start = Instant::now();
+    let (start, computed) = (Instant::now(), ProcessorTime::now());
     let summary = backfill.run(&engine, Arc::clone(&jobs) as Arc<dyn Listener>, cancel.clone()).await;
     let wall_seconds = start.elapsed().as_secs_f64();
+    let processor = ProcessorTime::now().zip(computed).map(|(after, before)| after.since(before));
     drop(engine);
     scratch.close(store).await?;
     let summary = summary?;
@@ -258,6 +273,18 @@ async fn one(
     let timed = std::mem::take(&mut *jobs.0.lock().unwrap_or_else(PoisonError::into_inner));
     let phases = phases(&timed);
     let timeframes = timeframes(&timed);
+    let features = features(&timed);
+    let circumstances = Circumstances {
+        limit_per_minute: options.settings.vendor.rate_limit.per_minute(),
+        requests_needed: summary.requests_needed,
+        concurrency: if mode == Mode::Sequential { 1 } else { options.settings.backfill.concurrency },
+        is_sqlite: database == "sqlite",
+        writers: options.settings.database_writers,
+        features: features.share,
+        processor,
+        processors: processors(),
+        wall_seconds,
+    };
     let slowest_timeframe =
         timeframes.iter().max_by(|a, b| a.seconds_per_job.total_cmp(&b.seconds_per_job)).map(|t| t.timeframe);
     let mut jobs: Vec<JobTime> = timed.iter().map(job_time).collect();
@@ -274,9 +301,11 @@ async fn one(
         bars_written: summary.bars_written,
         bars_per_second: summary.bars_written as f64 / wall_seconds.max(f64::MIN_POSITIVE),
         series_failed: summary.series_failed,
-        verdict: verdict(&phases),
+        verdict: verdict(&phases, &circumstances),
         phases,
         timeframes,
+        features,
+        processor,
         slowest_job: jobs.first().cloned(),
         slowest_timeframe,
         jobs,
@@ -311,6 +340,17 @@ fn timeframes(jobs: &[ItemTiming]) -> Vec<TimeframeTime> {
     }
     all.sort_by_key(|t| t.timeframe);
     all
+}
+
+fn features(jobs: &[ItemTiming]) -> FeatureTime {
+    let seconds = |job: &ItemTiming| Phase::ALL.into_iter().map(|phase| job.spent.of(phase).as_secs_f64()).sum::<f64>();
+    let of_features: Vec<f64> = jobs.iter().filter(|job| job.is_features).map(seconds).collect();
+    let (spent, all) = (of_features.iter().sum::<f64>(), jobs.iter().map(seconds).sum::<f64>());
+    FeatureTime { jobs: of_features.len(), seconds: spent, share: if all > 0.0 { spent / all } else { 0.0 } }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// From `/proc`, so only on Linux.

@@ -5,15 +5,18 @@
 mod chart;
 mod measure;
 mod phases;
+mod processor;
 mod scratch;
 mod vendor;
 mod verdict;
 
 pub use chart::text;
 pub use measure::{
-    BaselineError, BaselineOptions, BaselineReport, JobTime, Measurement, TimeframeTime, UnplannedRun, run, warm_up,
+    BaselineError, BaselineOptions, BaselineReport, FeatureTime, JobTime, Measurement, TimeframeTime, UnplannedRun,
+    run, warm_up,
 };
 pub use phases::PhaseTime;
+pub use processor::ProcessorTime;
 pub use scratch::Scratch;
 pub use vendor::VendorProcess;
-pub use verdict::{Bottleneck, Diagnosis, verdict};
+pub use verdict::{Bottleneck, Cause, Circumstances, Diagnosis, verdict};

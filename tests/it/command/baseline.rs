@@ -57,6 +57,11 @@ async fn modes_are_measured_on_the_same_load() {
             run["jobs"].as_array().unwrap().iter().any(|j| j["job"].as_str().unwrap().starts_with("features of")),
             "{run}"
         );
+        // The jobs for features, with their reads and writes, are a part of all jobs.
+        let features = &run["features"];
+        assert!(number(&features["jobs"]) >= 1.0 && number(&features["seconds"]) >= phase("features"), "{run}");
+        assert!(number(&features["share"]) > 0.0 && number(&features["share"]) < 1.0, "{run}");
+        assert!(number(&run["processor"]["seconds"]) > 0.0, "{run}");
         assert!(phase("limiter_wait") < 1.0, "there is no limit: {run}");
         let shares: f64 = run["phases"].as_array().unwrap().iter().map(|p| number(&p["share"])).sum();
         assert!((shares - 1.0).abs() < 1e-9, "{run}");
@@ -87,10 +92,31 @@ async fn a_limit_shows_as_a_wait_for_the_limit() {
     assert_eq!((report["limit_per_minute"].as_u64(), run["rate_limited"].as_u64()), (Some(4), Some(0)), "{run}");
     assert!(number(&run["requests"]) > 4.0, "{run}");
     assert_eq!(run["verdict"]["bottleneck"], "vendor", "{run}");
-    assert!(run["verdict"]["recommendations"][0].as_str().unwrap().contains("limit"), "{run}");
+    assert_eq!(run["verdict"]["cause"], "limit", "{run}");
+    let advice = run["verdict"]["recommendations"][0].as_str().unwrap();
+    assert!(advice.contains("4/min") && advice.contains("vendor.rate_limit"), "{run}");
     let waited = &run["phases"].as_array().unwrap()[0];
     assert_eq!(waited["phase"], "limiter_wait");
     assert!(number(&waited["seconds"]) > 50.0 && number(&run["wall_seconds"]) > 50.0, "{run}");
+}
+
+/// Without features no job computes them, and a slow vendor is told as one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_vendor_shows_as_a_wait_and_features_can_be_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("plain.yaml"), "features:\n  enabled: false\n").unwrap();
+    let args = ["--simulated", "--latency", "2s", "--days", "5", "--symbols", "AAPL", "--config", "plain.yaml"];
+    let (code, report, error) = baseline(dir.path(), &args).await;
+    assert_eq!(code, 0, "{error}");
+    let run = &report["runs"][0];
+    assert_eq!((run["features"]["jobs"].as_u64(), number(&run["features"]["share"])), (Some(0), 0.0), "{run}");
+    assert_eq!(
+        (&run["verdict"]["bottleneck"], &run["verdict"]["cause"]),
+        (&"vendor".into(), &"network".into()),
+        "{run}"
+    );
+    let advice = run["verdict"]["recommendations"][0].as_str().unwrap();
+    assert!(advice.contains("backfill.concurrency"), "{run}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

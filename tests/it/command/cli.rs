@@ -661,12 +661,4 @@ fn manual_pages_version_and_words_for_the_shell() {
     for names in ["commit ", "features ", "SQLite   3."] {
         assert!(version.contains(names), "{version}");
     }
-    assert_eq!(
-        stdout(&run(dir.path(), &["__complete", "symbols"])),
-        "",
-        "without a database there is nothing to offer"
-    );
-    run(dir.path(), &["symbols", "add", "AAPL", "BTC"]);
-    assert_eq!(stdout(&run(dir.path(), &["__complete", "symbols"])), "AAPL\nBTC\n");
-    assert!(stdout(&run(dir.path(), &["completions", "bash"])).contains("barkeep __complete"));
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use barkeep::market::Ts;
 use barkeep::market::dividend::Dividend;
+use barkeep::market::{Interval, Ts};
 use barkeep::sim::{FaultKind, FaultRule, SimConfig};
+use barkeep::store::{FeatureWrite, PageCommit, SeriesId, SeriesWrite, Store, TimeRange};
 use parquet::file::reader::SerializedFileReader;
 use parquet::record::Field;
 use serde_json::Value;
@@ -225,6 +226,69 @@ async fn a_revision_is_exported_the_next_time() {
     assert_eq!(features, 16, "an average of 20 holds the day to the end of the range: {second}");
     let written: Vec<String> = files(&bench).into_iter().filter(|(name, t)| at[name] != *t).map(|(n, _)| n).collect();
     assert_eq!(written, ["symbol=AAPL/timeframe=1d/2024.parquet", "symbol=AAPL/timeframe=1w/2024.parquet"]);
+}
+
+/// Files written by an export after `change` was written to the store, and what it says.
+async fn exported_after(bench: &Bench, change: impl AsyncFnOnce(&dyn Store)) -> (Vec<String>, Value) {
+    let before = files(bench);
+    let store = barkeep::store::open(&bench.database.url(), false).await.unwrap();
+    change(store.as_ref()).await;
+    store.close().await;
+    let outcome = export(bench, &[]).await;
+    let written = files(bench).into_iter().filter(|(name, at)| before.get(name) != Some(at)).map(|(name, _)| name);
+    (written.collect(), outcome)
+}
+
+async fn series_of(store: &dyn Store, symbol: &str, timeframe: &str) -> SeriesId {
+    let all = store.series().await.unwrap();
+    all.iter().find(|s| (s.symbol.as_str(), s.timeframe.name()) == (symbol, timeframe)).unwrap().id
+}
+
+on_both!(scores_alone_and_features_alone_are_exported, SimConfig::default());
+/// No bar has other values: the one file that holds the score or the feature is written, and no other.
+async fn scores_alone_and_features_alone_are_exported(bench: Bench) {
+    fill(&bench).await;
+    export(&bench, &[]).await;
+    let day = |text: &str| Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis());
+    let (written, outcome) = exported_after(&bench, async |store| {
+        let id = series_of(store, "AAPL", "5m").await;
+        let march = TimeRange { from: Some(day("2024-03-05T15:00:00Z")), until: None };
+        let bar = store.bars(id, march, Some(1)).await.unwrap().remove(0);
+        let rescored = vec![(bar.bar.ts, 0.25, Some("gap".to_owned()))];
+        let write = SeriesWrite { rescored, ..SeriesWrite::nothing(id) };
+        store.commit_page(PageCommit { writes: vec![write], ..PageCommit::default() }).await.unwrap();
+    })
+    .await;
+    assert_eq!(written, ["symbol=AAPL/timeframe=5m/2024-03.parquet"], "{outcome}");
+    assert_eq!(&outcome["series_changed"], 1, "{outcome}");
+
+    let (written, outcome) = exported_after(&bench, async |store| {
+        let id = series_of(store, "BTC", "1d").await;
+        let year = TimeRange { from: Some(day("2023-10-02T00:00:00Z")), until: Some(day("2023-10-03T00:00:00Z")) };
+        let mut rows = store.features(id, year, None).await.unwrap();
+        assert_eq!(rows.len(), 1);
+        // The middle band is that average.
+        (rows[0].features.sma_20, rows[0].features.bb_middle) = (Some(1.5), Some(1.5));
+        let progress = store.feature_progress(&[id]).await.unwrap().remove(0);
+        let write = FeatureWrite {
+            series: id,
+            changes: progress.changes,
+            replaces: Interval::new(rows[0].ts, Ts(rows[0].ts.ms() + 1)),
+            rows,
+            states: Vec::new(),
+            spent: None,
+            stale_from: None,
+            splits: progress.splits,
+            computed_at: day("2024-03-09T00:00:00Z"),
+        };
+        store.put_features([write].into()).await.unwrap();
+    })
+    .await;
+    assert_eq!(written, ["symbol=BTC/timeframe=1d/2023.parquet"], "{outcome}");
+    let found = rows(&bench)[&("BTC".to_owned(), "1d".to_owned(), day("2023-10-02T00:00:00Z").ms())].1;
+    assert_eq!(found, Some(1.5));
+    let again = export(&bench, &[]).await;
+    assert_eq!((&again["series_changed"], &again["files_written"]), (&0.into(), &0.into()), "{again}");
 }
 
 /// The memory of the last export is lost, a file is torn, and an export was killed: the next one mends exactly that.

@@ -4,6 +4,7 @@ mod adjusted;
 mod baseline;
 mod cli;
 mod coinbase;
+mod completion;
 mod database;
 mod lake;
 mod packaging;

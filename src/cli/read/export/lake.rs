@@ -155,6 +155,8 @@ async fn series(args: &ExportArgs, adjust: Adjustment, store: &dyn Store) -> Res
     // Before any bar is read: what changes meanwhile makes another stamp, and is exported the next time.
     let progress = store.feature_progress(&ids).await?;
     let progress: HashMap<SeriesId, FeatureProgress> = progress.into_iter().map(|p| (p.series.id, p)).collect();
+    // Scores and features change without a new bar, too.
+    let marks: HashMap<SeriesId, i64> = store.series_marks(&ids).await?.into_iter().collect();
     let mut splits: HashMap<Symbol, Vec<Split>> = HashMap::new();
     let mut factors: HashMap<Symbol, Vec<PriceFactors>> = HashMap::new();
     if adjust != Adjustment::None {
@@ -185,7 +187,8 @@ async fn series(args: &ExportArgs, adjust: Adjustment, store: &dyn Store) -> Res
         // A week with a split inside is made of its days.
         let days = daily.filter(|_| row.timeframe == Timeframe::W1).and_then(|daily| progress.get(&daily));
         let of = |p: Option<&FeatureProgress>| {
-            p.map_or_else(String::new, |p| format!("{} {:?} {}", p.changes, p.stale_from, p.splits))
+            let mark = |p: &FeatureProgress| marks.get(&p.series.id).copied().unwrap_or_default();
+            p.map_or_else(String::new, |p| format!("{} {:?} {}", mark(p), p.stale_from, p.splits))
         };
         let stamp = format!(
             "{} {} {} [{}] {class} {}{}",
