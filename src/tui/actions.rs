@@ -57,6 +57,9 @@ pub enum ActionId {
     MarkRange,
     MarkAll,
     Unmark,
+    Explain,
+    NextMatch,
+    PreviousMatch,
     Trigger,
     TriggerStale,
     TriggerTier,
@@ -249,6 +252,16 @@ const fn command(
     }
 }
 
+/// Where `n` is free for a command: on the log it goes to the next match.
+const NOT_LOG: ActionScope = ActionScope::On(&[
+    Screen::Overview,
+    Screen::Symbols,
+    Screen::Coverage,
+    Screen::Detail,
+    Screen::Executions,
+    Screen::Vendor,
+    Screen::Failures,
+]);
 const TABLES: ActionScope = ActionScope::On(&[Screen::Symbols, Screen::Coverage]);
 const WITH_SERIES: ActionScope = ActionScope::On(&[
     Screen::Overview,

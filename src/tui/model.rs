@@ -226,6 +226,8 @@ pub struct LogState {
     /// Nothing less grave is shown.
     pub level: Level,
     pub filter: String,
+    /// The last filter there was, without its last letters being typed.
+    pub sought: String,
     /// Whether the selection stays on the newest line.
     pub follow: bool,
     /// Lines that came too fast.
@@ -236,7 +238,23 @@ pub struct LogState {
 
 impl Default for LogState {
     fn default() -> Self {
-        Self { ring: VecDeque::new(), level: Level::Info, filter: String::new(), follow: true, skipped: 0, until: None }
+        Self {
+            ring: VecDeque::new(),
+            level: Level::Info,
+            filter: String::new(),
+            sought: String::new(),
+            follow: true,
+            skipped: 0,
+            until: None,
+        }
+    }
+}
+
+/// Whether a line has a text in what it says or where it comes from.
+pub fn containing(text: &str) -> impl Fn(&LogLine) -> bool + use<> {
+    let text = text.to_lowercase();
+    move |line| {
+        text.is_empty() || line.text.to_lowercase().contains(&text) || line.source.to_lowercase().contains(&text)
     }
 }
 
@@ -262,16 +280,12 @@ impl LogState {
 
     /// The lines that fit level and filter, oldest first.
     pub fn lines(&self) -> impl DoubleEndedIterator<Item = &LogLine> {
-        let filter = self.filter.to_lowercase();
+        let fits = containing(&self.filter);
         self.ring
             .iter()
             .map(Arc::as_ref)
             .filter(|line| line.level <= self.level && self.until.is_none_or(|until| line.seq <= until))
-            .filter(move |line| {
-                filter.is_empty()
-                    || line.text.to_lowercase().contains(&filter)
-                    || line.source.to_lowercase().contains(&filter)
-            })
+            .filter(move |line| fits(line))
     }
 }
 

@@ -3,6 +3,7 @@
 mod act;
 mod command_line;
 mod commands;
+mod explain;
 mod layers;
 mod mouse;
 mod moves;
@@ -139,7 +140,7 @@ impl Model {
     }
 
     fn log_changed(&mut self, effects: &mut Effects) {
-        let tail = self.screen == Screen::Overview && self.size.width >= crate::view::WITH_LOG;
+        let tail = crate::view::shows_log(self.screen, self.size.width);
         if self.frozen.is_none() && (self.screen == Screen::Log || tail) {
             effects.redraw = effects.redraw.max(Redraw::Soon);
         }

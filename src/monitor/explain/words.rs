@@ -81,7 +81,7 @@ impl Explanation {
         if self.holes.at_the_vendor() + self.holes.quarantined > 0 {
             return format!("{name} is up to date at {}, with holes.", self.at(until));
         }
-        format!("{name} is complete as far as the vendor says, up to {}.", self.at(until))
+        format!("{name} is up to date: the vendor has no bar newer than {}.", self.at(until))
     }
 
     fn ended(&self) -> String {

@@ -23,6 +23,19 @@ fn no<T>(why: &str) -> Result<T, String> {
     Err(why.to_owned())
 }
 
+/// Something is selected that there is something to say about.
+pub(super) fn explain(model: &Model) -> Availability {
+    if model.focus() == ListId::Freshness || model.cursor(model.focus()).is_none() {
+        return no("no row is selected");
+    }
+    Ok(())
+}
+
+/// A line of the log was looked for.
+pub(super) fn sought(model: &Model) -> Availability {
+    if model.log.sought.is_empty() { no("nothing was looked for yet; / does") } else { Ok(()) }
+}
+
 /// Commands need an engine that takes them.
 pub(crate) fn operate(model: &Model) -> Availability {
     if model.access == Access::Read {

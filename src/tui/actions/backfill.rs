@@ -3,7 +3,7 @@
 use super::availability::{
     cancel, cancel_series, decide, gap, is_series_paused, is_symbol_paused, pause, pause_symbol, retry, series, stale,
 };
-use super::{ActionId, ActionScope, Confirmation, Spec, Title, WITH_SERIES, command};
+use super::{ActionId, ActionScope, Confirmation, NOT_LOG, Spec, Title, WITH_SERIES, command};
 use crate::model::screen::Screen;
 
 pub(super) const SPECS: &[Spec] = &[
@@ -71,6 +71,7 @@ pub(super) const SPECS: &[Spec] = &[
         )
     },
     Spec {
+        scope: NOT_LOG,
         footer: Some(50),
         ..command(
             ActionId::AddSymbols,

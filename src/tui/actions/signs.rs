@@ -52,7 +52,11 @@ pub const SIGNS: [Sign; 23] = [
     sign("▇ covered", Role::Covered, "coverage: answered for"),
     sign("· ?", Role::Muted, "coverage: nothing was traded, not asked yet"),
     sign("! x q", Role::Refused, "coverage: a hole at the vendor, not in your vendor plan, quarantined"),
-    sign("30 DAYS, 1 YEAR", Role::Header, "the share of that time, without today, that the vendor has answered for"),
+    sign(
+        "COVER",
+        Role::Header,
+        "the share of the history to keep that the vendor has answered for; on every screen the same",
+    ),
     sign("BEHIND", Role::Header, "how far the newest bar is behind the newest one the vendor has"),
     sign("✓ good", Role::Good, "color: done and verified; nothing has it on the overview while anything is wrong"),
     sign("! warning", Role::Warn, "color: worth a look"),

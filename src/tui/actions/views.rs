@@ -1,6 +1,6 @@
 //! Actions that choose a screen and what it shows.
 
-use super::availability::{decide, map};
+use super::availability::{decide, explain, map, sought};
 use super::{ActionId, ActionScope, Group, Spec, TABLES, Title, view_action};
 use crate::model::screen::Screen;
 
@@ -57,6 +57,33 @@ pub(super) const SPECS: &[Spec] = &[
         scope: ActionScope::On(&[Screen::Coverage]),
         footer: Some(41),
         ..show(ActionId::ZoomOut, "zoom-out", "zoom out", "Zoom out: one session, fold the symbol, days, weeks", &["-"])
+    },
+    Spec {
+        enabled: explain,
+        footer: Some(21),
+        ..show(
+            ActionId::Explain,
+            "explain",
+            "why",
+            "Say everything about the selected row: why it is so, what comes next, what helps",
+            &["d"],
+        )
+    },
+    Spec {
+        scope: ActionScope::On(&[Screen::Log]),
+        enabled: sought,
+        ..show(ActionId::NextMatch, "next-match", "next match", "Next line that fits the last filter", &["n"])
+    },
+    Spec {
+        scope: ActionScope::On(&[Screen::Log]),
+        enabled: sought,
+        ..show(
+            ActionId::PreviousMatch,
+            "previous-match",
+            "previous match",
+            "Previous line that fits the last filter",
+            &["N"],
+        )
     },
     Spec {
         scope: ActionScope::On(&[Screen::Detail]),

@@ -26,6 +26,8 @@ pub enum Layer {
     Confirm(Box<Confirm>),
     /// The messages of the last minutes, newest first; how many are scrolled away.
     Messages(usize),
+    /// Everything about the selected row; how many lines are scrolled away.
+    Why(usize),
 }
 
 /// A line of text and the actions that fit it.

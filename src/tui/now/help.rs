@@ -26,7 +26,8 @@ fn cost(facts: &Facts<'_>, requests: u64) -> String {
     let limit = facts.snap.live.limit.limit.map(|_| facts.snap.live.limit.effective.max(1));
     let time = limit.map(|per_minute| {
         let ms = requests.saturating_mul(MINUTE.unsigned_abs()) / u64::from(per_minute);
-        format!(", {}", rough(i64::try_from(ms).unwrap_or(i64::MAX)))
+        // What takes no time worth a word is not given one.
+        if ms < 1_000 { String::new() } else { format!(", {}", rough(i64::try_from(ms).unwrap_or(i64::MAX))) }
     });
     format!("{}{}", plural(requests, "request"), time.unwrap_or_default())
 }

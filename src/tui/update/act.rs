@@ -65,6 +65,9 @@ impl Model {
             ActionId::LongerTimeframe => self.next_timeframe(1, effects),
             ActionId::LogLevel => self.next_level(),
             ActionId::Follow => self.follow_log(!self.log.follow),
+            ActionId::Explain => self.layers.push(Layer::Why(0)),
+            ActionId::NextMatch => self.next_match(1, effects),
+            ActionId::PreviousMatch => self.next_match(-1, effects),
             ActionId::Freeze => self.freeze(),
             ActionId::Maximize => self.maximized = !self.maximized,
             ActionId::Refresh => {
@@ -303,6 +306,9 @@ impl Model {
             return;
         }
         if self.screen == Screen::Log {
+            if !text.is_empty() {
+                self.log.sought.clone_from(&text);
+            }
             self.log.filter = text;
             return;
         }

@@ -42,6 +42,9 @@ impl Model {
         if self.key_in_theme_line(event, effects) {
             return;
         }
+        if let Some(Layer::Why(_)) = self.layers.last() {
+            return self.key_in_why(event, effects);
+        }
         let (listed, len) = (self.listed(), self.menu_len());
         let (list, history) = (self.filtered_list(), self.typed_filters.clone());
         let messages = self.toasts.past().len().saturating_sub(1);
@@ -68,6 +71,7 @@ impl Model {
                     Outcome::Filter(input.value().to_owned())
                 }
             },
+            Some(Layer::Why(_)) => Outcome::Stay,
             Some(Layer::Messages(offset)) => match event.code {
                 KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | '@') => Outcome::Close,
                 KeyCode::Down | KeyCode::Char('j') => {

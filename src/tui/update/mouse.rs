@@ -39,7 +39,9 @@ impl Model {
                 Some(ClickTarget::No) => self.answer(false, effects),
                 _ => {}
             },
-            Some(Layer::Filter { .. } | Layer::Command(_) | Layer::Messages(_)) => drop(self.layers.pop()),
+            Some(Layer::Filter { .. } | Layer::Command(_) | Layer::Messages(_) | Layer::Why(_)) => {
+                drop(self.layers.pop())
+            }
             None => self.click_on_screen(target, effects),
         }
     }

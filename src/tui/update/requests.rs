@@ -11,6 +11,7 @@ use crate::model::layer::Layer;
 use crate::model::msg::{Effects, Redraw};
 use crate::model::screen::{ListId, Screen};
 use crate::model::{Model, Zoom};
+use crate::view::{tells_row, told};
 use barkeep_market::Ts;
 use barkeep_market::ts::DAY;
 use barkeep_runtime::console::{ConsoleRequest, ConsoleResponse, ReadError, SeriesName};
@@ -40,7 +41,21 @@ impl Model {
                 needed.push(request);
             }
         }
+        let told = matches!(self.layers.last(), Some(Layer::Why(_))) || tells_row(self.screen, self.size.width);
+        for request in told.then(|| self.requests_of_row()).into_iter().flatten() {
+            if !needed.contains(&request) {
+                needed.push(request);
+            }
+        }
         needed
+    }
+
+    /// What is told of the selected row.
+    fn requests_of_row(&self) -> impl Iterator<Item = ConsoleRequest> + use<> {
+        let series = told::series_of(self).map(|(symbol, timeframe)| ConsoleRequest::Detail { symbol, timeframe });
+        let run = matches!(self.focus(), ListId::Executions | ListId::OverviewExecutions);
+        let run = if run { self.selected_execution() } else { None };
+        series.into_iter().chain(run.map(|id| ConsoleRequest::Execution { id }))
     }
 
     fn requests_of_screen(&self) -> Vec<ConsoleRequest> {

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::context::ViewContext;
 use super::phrase;
+use super::told::failure;
 use crate::actions::ActionId;
 use crate::draw::format;
 use crate::draw::line::Line;
@@ -132,6 +133,6 @@ pub fn attempts(view: &mut ViewContext, area: Rect) {
                 }
             }
         },
-        |k| rows.get(k)?.error_message.clone(),
+        |k| rows.get(k)?.error_message.as_deref().map(failure),
     );
 }

@@ -32,6 +32,9 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
             fixed(canvas, area, &[("y", "yes"), ("n", "no"), ("tab", "choose"), ("enter", "confirm")]);
         }
         Some(Layer::Messages(_)) => fixed(canvas, area, &[("esc", "close"), ("up down", "scroll")]),
+        Some(Layer::Why(_)) => {
+            fixed(canvas, area, &[("esc", "close"), ("up down", "another row"), ("pgdn", "more of the text")]);
+        }
         None if !model.typed.is_empty() => which(model, canvas, area),
         None => hints(model, canvas, area, hits),
     }

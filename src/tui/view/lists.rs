@@ -8,6 +8,7 @@ use crate::draw::canvas::Line;
 use crate::draw::format;
 use crate::draw::theme::Role;
 use crate::model::screen::ListId;
+use crate::now::cause::short_times;
 use crate::widgets::table::Column;
 use barkeep_runtime::console::{AlertRow, QuarantineRow, RequestRow, Verdict};
 
@@ -187,10 +188,26 @@ pub fn alerts(view: &mut ViewContext, area: Rect, list: ListId, rows: &[&AlertRo
                 },
                 AlertColumn::Kind => slot.text(canvas, &row.kind.replace('_', " "), Role::Muted),
                 AlertColumn::Message => {
-                    slot.text(canvas, &row.message, if row.resolved_at.is_none() { role } else { Role::Muted });
+                    slot.text(
+                        canvas,
+                        &short_times(&row.message),
+                        if row.resolved_at.is_none() { role } else { Role::Muted },
+                    );
                 }
             }
         },
-        |k| rows.get(k).map(|row| row.message.clone()),
+        |k| rows.get(k).map(|row| short_times(&row.message)),
     );
+}
+
+/// The newest lines of the log, the last one at the bottom.
+pub fn newest_lines(view: &mut ViewContext, area: Rect) {
+    let model = view.model;
+    let inner = view.panel(area, "Log", &Line::of(Role::Muted, model.log.level.name()));
+    let lines: Vec<_> = model.log.lines().rev().take(usize::from(inner.height)).collect();
+    for (y, line) in (inner.y..inner.bottom()).zip(lines.into_iter().rev()) {
+        let text = Line::of(Role::Muted, format!("{} ", format::clock(line.at)))
+            .span(phrase::level(line.level), barkeep_base::text::printable(&line.text));
+        view.canvas.line(inner.x, y, inner.width, &text);
+    }
 }

@@ -17,6 +17,7 @@ pub mod runs;
 pub mod screen;
 pub mod suspect;
 mod tiny;
+pub mod told;
 pub mod wall;
 pub mod why;
 
@@ -28,8 +29,21 @@ use crate::draw::context::DrawContext;
 use crate::draw::hits::HitMap;
 use crate::model::screen::Screen;
 
-/// From this width on the overview ends with the newest lines of the log.
+/// From this width on the overview ends with the newest lines of the log, and lists have what there is to say about the
+/// selected row beside them.
 pub const WITH_LOG: u16 = 200;
+
+/// Whether a screen this wide shows the newest lines of the log beside what it is for.
+#[must_use]
+pub const fn shows_log(screen: Screen, width: u16) -> bool {
+    width >= WITH_LOG && matches!(screen, Screen::Overview | Screen::Executions | Screen::Failures | Screen::Vendor)
+}
+
+/// Whether it shows what there is to say about the selected row.
+#[must_use]
+pub const fn tells_row(screen: Screen, width: u16) -> bool {
+    width >= WITH_LOG && !matches!(screen, Screen::Overview | Screen::Detail | Screen::Log)
+}
 
 /// Draws the screen that is open into `area`.
 pub fn screen(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::context::ViewContext;
 use super::suspect::{self, Stored};
+use crate::actions::ActionId;
 use crate::draw::canvas::{Line, wrap};
 use crate::draw::format;
 use crate::draw::theme::Role;
@@ -78,7 +79,10 @@ pub fn panel(view: &mut ViewContext, area: Rect, detail: &Detail) {
     let causes_need = why.split.as_ref().map_or(0, |split| u16::try_from(split.causes.len() + 1).unwrap_or(u16::MAX));
     // What it is in sentences first; the figures keep their place, and one empty line between where there is one.
     let room = inner.bottom().saturating_sub(y).saturating_sub(causes_need + 1);
-    for sentence in why.sentences() {
+    let mut sentences = why.sentences();
+    // The newest bar is one thing, the history another.
+    sentences.extend(missing_history(view, detail));
+    for sentence in sentences {
         let lines = u16::try_from(wrap(&sentence, inner.width).len()).unwrap_or(u16::MAX);
         let left = (top + room).saturating_sub(y);
         if left == 0 || (lines > left && y > top) {
@@ -93,6 +97,22 @@ pub fn panel(view: &mut ViewContext, area: Rect, detail: &Detail) {
     }
     let rest = Rect::new(inner.x, y, inner.width, inner.bottom().saturating_sub(y));
     causes(view, rest, split);
+}
+
+/// What the history still lacks, and the key that fetches it.
+fn missing_history(view: &ViewContext, detail: &Detail) -> Option<String> {
+    if detail.gaps_total == 0 || detail.covered >= 1.0 {
+        return None;
+    }
+    let missing = 100 - format::whole_percent(detail.covered).min(99);
+    let fetch = match view.model.keymap.hint(ActionId::TriggerGap) {
+        Some(key) if detail.gaps.iter().any(|gap| !gap.not_entitled) => {
+            format!("; {key} fetches the gap that is selected below")
+        }
+        _ => String::new(),
+    };
+    let gaps = format::plural(detail.gaps_total, "gap");
+    Some(format!("Of the history to keep, {missing} % is missing, in {gaps}{fetch}."))
 }
 
 fn causes(view: &mut ViewContext, area: Rect, split: &barkeep_monitor::explain::AgeSplit) {

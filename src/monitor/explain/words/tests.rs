@@ -168,14 +168,14 @@ async fn holes_say_what_how_unlikely_since_when_and_when_next() {
 }
 
 #[tokio::test]
-async fn a_complete_series_says_as_far_as_the_vendor_does_and_what_would_not_be_noticed() {
+async fn a_series_that_is_up_to_date_says_so_and_what_would_not_be_noticed() {
     let rows = vec![doubtful(CoverageState::Present, "2026-11-20T09:00:00Z", "2026-11-20T22:15:00Z")];
     let e = told("2026-11-20T21:00:00Z", rows, &profile(2), Listing::default()).await;
     assert_eq!((e.status, e.staleness_seconds), (Tier::Fresh, Some(0)));
     assert_eq!(
         e.sentences()[..2],
         [
-            "SPY 5m is complete as far as the vendor says, up to 22:15Z.",
+            "SPY 5m is up to date: the vendor has no bar newer than 22:15Z.",
             "Silence in regular hours is judged by 60 sessions: the longest lasted 2 5-minute bars, so a hole of up to 4 \
              5-minute bars would not be noticed.",
         ]

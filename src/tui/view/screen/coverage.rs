@@ -25,6 +25,8 @@ use crate::view::attempts;
 use crate::view::context::ViewContext;
 use crate::view::screen::map::map;
 use crate::view::screen::session;
+use crate::view::tells_row;
+use crate::view::told::panel;
 use crate::widgets::calendar::{self, DayCells, MONTH, YEAR};
 use crate::widgets::heat;
 use barkeep_runtime::console::{Cell, CellState, SeriesName};
@@ -39,6 +41,14 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
     let places = rows(area, &needs);
     let place = |k: usize| places.get(k).copied().flatten();
     if let Some(top) = place(0) {
+        let wants = u16::try_from(model.map_lines().len()).unwrap_or(u16::MAX).saturating_add(3);
+        let spare = top.height.saturating_sub(wants);
+        // Where the map leaves much room, the selected series has it.
+        let told = tells_row(model.screen, area.width) && spare >= 8 && model.coverage.zoom != Zoom::Session;
+        let top = if told { Rect { height: wants, ..top } } else { top };
+        if told {
+            panel::below_map(view, Rect { y: top.bottom(), height: spare, ..top });
+        }
         if model.coverage.zoom == Zoom::Session { session::panel(view, top) } else { map(view, top) }
     }
     if let Some(middle) = place(1) {
@@ -162,7 +172,7 @@ fn sums(view: &mut ViewContext, area: Rect, cells: &[Cell], complete: Option<f64
     let rare = rare.map(|state| line(state, 8, heat::name(state), of(state))).into_iter().filter(|(.., n)| *n > 0);
     let lines = lines.into_iter().chain(rare);
     let whole = complete.map_or_else(|| "-".to_owned(), |s| format::percent(s).trim().to_owned());
-    view.canvas.line(area.x, area.y, area.width, &Line::of(Role::Muted, "complete ").span(Role::Strong, whole));
+    view.canvas.line(area.x, area.y, area.width, &Line::of(Role::Strong, whole).span(Role::Muted, " of its history"));
     for (y, (cell, what, n)) in (area.y + 1..area.bottom()).zip(lines) {
         let (glyph, role) = heat::appearance(cell);
         view.canvas.text(area.x, y, 1, glyph, role);

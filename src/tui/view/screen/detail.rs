@@ -111,7 +111,7 @@ fn prices(view: &mut ViewContext, area: Rect, name: &SeriesName, detail: &Detail
     }
     let tail = if remark.is_empty() {
         let covered = format!(
-            "{} bars, {} complete",
+            "{} bars, {} of its history",
             format::count(detail.series.bar_count),
             format::percent(detail.covered).trim()
         );

@@ -12,8 +12,9 @@ use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::ListId;
-use crate::now::cause::cause;
+use crate::now::cause::{cause, cause_of_run};
 use crate::view::context::{ViewContext, absence};
+use crate::view::told::{failure, panel};
 use crate::view::{phrase, runs};
 use crate::widgets::bar;
 use crate::widgets::table::Column;
@@ -21,6 +22,7 @@ use crate::widgets::table::Column;
 /// Draws it into `area`.
 pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
     let view = &mut ViewContext::new(model, context, area, buf, hits);
+    let area = panel::beside_lists(view, area);
     let Some(open) = model.executions.open else { return history(view, area) };
     let running = model.snap.live.runs.iter().any(|run| run.execution_id == open);
     let on_list = model.focus() == ListId::Executions;
@@ -131,10 +133,12 @@ fn history(view: &mut ViewContext, area: Rect) {
                     slot.text(canvas, &format::count(row.rate_limited), Role::Warn);
                 }
                 ExecutionColumn::Failed | ExecutionColumn::RateLimited => slot.text(canvas, "0", Role::Muted),
-                ExecutionColumn::Error => slot.text(canvas, row.error_message.as_deref().unwrap_or(""), role),
+                ExecutionColumn::Error => {
+                    slot.text(canvas, &row.error_message.as_deref().map_or_else(String::new, cause_of_run), role);
+                }
             }
         },
-        |k| rows.get(k)?.error_message.clone(),
+        |k| rows.get(k)?.error_message.as_deref().map(cause_of_run),
     );
 }
 
@@ -206,6 +210,6 @@ fn one(view: &mut ViewContext, area: Rect, open: Uuid) {
                 }
             }
         },
-        |k| rows.get(k)?.error_message.clone(),
+        |k| rows.get(k)?.error_message.as_deref().map(failure),
     );
 }

@@ -14,14 +14,16 @@ use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::answers::ShownAnswer;
 use crate::model::screen::{ListId, Screen};
-use crate::now::cause::cause;
+use crate::now::cause::{cause, short_times};
 use crate::view::context::{ViewContext, absence};
+use crate::view::told::{failure, panel};
 use crate::view::{lists, phrase};
 use crate::widgets::table::Column;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
     let view = &mut ViewContext::new(model, context, area, buf, hits);
+    let area = panel::beside_lists(view, area);
     if area.width >= 96 && area.height >= 18 {
         let halves = columns(area, 0, &[Constraint::new(48, area.width / 2, 9), Constraint::new(48, u16::MAX, 8)]);
         let half = |k: usize| halves.get(k).copied().flatten().unwrap_or_default();
@@ -157,7 +159,7 @@ fn series(view: &mut ViewContext, area: Rect) {
                 }
             }
         },
-        |k| rows.get(k)?.error_message.clone(),
+        |k| rows.get(k)?.error_message.as_deref().map(failure),
     );
 }
 
@@ -201,10 +203,10 @@ fn features(view: &mut ViewContext, area: Rect) {
                 FailingFeaturesColumn::Retries => {
                     slot.text(canvas, &format::plural(row.retry_count, "retry"), Role::Warn);
                 }
-                FailingFeaturesColumn::Error => slot.text(canvas, &row.failure.error_message, role),
+                FailingFeaturesColumn::Error => slot.text(canvas, &short_times(&row.failure.error_message), role),
             }
         },
-        |k| Some(rows.get(k)?.failure.error_message.clone()),
+        |k| Some(short_times(&rows.get(k)?.failure.error_message)),
     );
 }
 

@@ -20,6 +20,7 @@ use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::screen::ListId;
 use crate::model::{LASTING, Model};
+use crate::now::cause::short_times;
 use crate::now::{conditions, wording};
 use crate::view::context::ViewContext;
 use crate::view::{WITH_LOG, brief, limit, phrase, runs, wall};
@@ -54,11 +55,17 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
         (true, true) => Constraint::new(4, u16::MAX, 3),
         (true, false) if small => Constraint::new(1, 1, 5),
         // On a tall screen there is room for both.
-        (true, false) if area.height >= 60 => Constraint::new(4, area.height * 2 / 5, 5),
+        (true, false) if area.height >= 60 => Constraint::new(4, u16::MAX, 5),
         (true, false) => Constraint::new(4, 6.max(area.height / 5), 5),
     };
-    let runs =
-        if idle && lists { Constraint::new(5, 7, 4) } else { Constraint::new(if small { 7 } else { 5 }, u16::MAX, 4) };
+    // Items that find no row are a key away; empty rows help nobody.
+    let runs = if area.height >= 60 && lists && !idle {
+        Constraint::new(7, area.height * 3 / 10, 6)
+    } else if idle && lists {
+        Constraint::new(5, 7, 4)
+    } else {
+        Constraint::new(if small { 7 } else { 5 }, u16::MAX, 4)
+    };
     let now_rows = now_rows(area.height);
     if area.width < 76 {
         let needs = [
@@ -173,7 +180,7 @@ fn lists(view: &mut ViewContext, place: Rect) {
         executions(view, at);
     }
     if log && let Some(at) = places.next() {
-        newest_lines(view, at);
+        crate::view::lists::newest_lines(view, at);
     }
 }
 
@@ -203,18 +210,6 @@ fn summary(view: &mut ViewContext, at: Rect, all: bool) {
         line = line.span(Role::Muted, between).span(role, text);
     }
     view.canvas.line(at.x + 2, at.y, at.width.saturating_sub(2), &line);
-}
-
-/// The newest lines of the log, the last one at the bottom.
-fn newest_lines(view: &mut ViewContext, area: Rect) {
-    let model = view.model;
-    let inner = view.panel(area, "Log", &Line::of(Role::Muted, model.log.level.name()));
-    let lines: Vec<_> = model.log.lines().rev().take(usize::from(inner.height)).collect();
-    for (y, line) in (inner.y..inner.bottom()).zip(lines.into_iter().rev()) {
-        let text = Line::of(Role::Muted, format!("{} ", format::clock(line.at)))
-            .span(phrase::level(line.level), barkeep_base::text::printable(&line.text));
-        view.canvas.line(inner.x, y, inner.width, &text);
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -283,9 +278,11 @@ fn alerts(view: &mut ViewContext, area: Rect) {
             OverviewAlertColumn::Raised => slot.text(canvas, &format::when(row.raised_at, now), Role::Muted),
             OverviewAlertColumn::Message => {
                 let line = match row.resolved_at {
-                    None => Line::of(phrase::severity(row.severity), format!("! {}", row.message)),
-                    Some(at) => Line::of(Role::Good, "✓ ")
-                        .span(Role::Muted, format!("{} for {}", row.message, format::rough(at - row.raised_at))),
+                    None => Line::of(phrase::severity(row.severity), format!("! {}", short_times(&row.message))),
+                    Some(at) => Line::of(Role::Good, "✓ ").span(
+                        Role::Muted,
+                        format!("{} for {}", short_times(&row.message), format::rough(at - row.raised_at)),
+                    ),
                 };
                 slot.line(canvas, &line);
             }

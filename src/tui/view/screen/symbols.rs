@@ -16,6 +16,7 @@ use crate::model::sort::SortBy;
 use crate::now::reasons::Reasons;
 use crate::view::context::ViewContext;
 use crate::view::phrase;
+use crate::view::told::panel;
 use crate::widgets::heat;
 use crate::widgets::table::{Column, Slot, Table, range};
 use barkeep_market::freshness::Tier;
@@ -62,6 +63,7 @@ fn columns(width: u16) -> [Column<SymbolColumn>; 11] {
 /// Draws it into `area`.
 pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
     let view = &mut ViewContext::new(model, context, area, buf, hits);
+    let area = panel::beside_lists(view, area);
     let state = &model.symbols;
     let len = state.order.len();
     let before = model.hits.window_of(ListId::Symbols);

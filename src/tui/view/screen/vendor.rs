@@ -13,6 +13,7 @@ use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::ListId;
 use crate::view::context::{ViewContext, absence};
+use crate::view::told::panel;
 use crate::view::{limit, lists, phrase};
 use barkeep_monitor::snapshot::VendorView;
 use barkeep_service::progress::ItemState;
@@ -44,6 +45,7 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
             wire(view, right);
         }
         if let Some(bottom) = place(2) {
+            let bottom = panel::beside_lists(view, bottom);
             newest(view, bottom);
         }
         return;

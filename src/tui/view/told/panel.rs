@@ -1,0 +1,105 @@
+//! What is told of a row, in a frame: label by label, wrapped.
+
+use ratatui::layout::Rect;
+
+use super::{Told, history};
+use crate::draw::canvas::{Canvas, Line, wrap_line};
+use crate::draw::theme::Role;
+use crate::model::Model;
+use crate::view::context::ViewContext;
+use crate::view::lists::newest_lines;
+use crate::view::{shows_log, tells_row};
+
+/// Columns of the labels and the gap behind them.
+const LABELS: u16 = 10;
+/// More lines than any text has.
+const ALL: usize = 200;
+
+/// The text wrapped to a width: label and line, a label only where one begins.
+#[must_use]
+pub fn wrapped(told: &Told, width: u16) -> Vec<(&'static str, Line)> {
+    let room = width.saturating_sub(LABELS).max(1);
+    let mut all = Vec::new();
+    for (label, text) in &told.lines {
+        for (k, line) in wrap_line(text, room, ALL).into_iter().enumerate() {
+            all.push((if k == 0 { *label } else { "" }, line));
+        }
+    }
+    all
+}
+
+/// Draws lines from the `skip`th on.
+pub fn lines(canvas: &mut Canvas<'_>, area: Rect, lines: &[(&'static str, Line)], skip: usize) {
+    for (y, (label, line)) in (area.y..area.bottom()).zip(lines.iter().skip(skip)) {
+        canvas.text(area.x, y, LABELS.min(area.width), label, Role::Muted);
+        canvas.line(area.x + LABELS, y, area.width.saturating_sub(LABELS), line);
+    }
+}
+
+/// Where there is room, what there is to say about the selected row beside the lists, and below it the newest lines of
+/// the log or what is missing of the series; what is left for the lists is handed back.
+pub fn beside_lists(view: &mut ViewContext, area: Rect) -> Rect {
+    let screen = view.model.screen;
+    if !tells_row(screen, area.width) || area.height < 8 {
+        return area;
+    }
+    let width = (area.width * 2 / 5).min(120);
+    let (lists, right) = (area.width - width, Rect { x: area.right() - width, width, ..area });
+    let below = if shows_log(screen, area.width) { Some(None) } else { super::series_of(view.model).map(Some) };
+    // What is below does not move with every row.
+    let least = if below.is_some() { area.height / 2 } else { area.height };
+    let height = needs(view, width).max(least).min(area.height);
+    row(view, Rect { height, ..right });
+    let rest = Rect { y: right.y + height, height: area.height - height, ..right };
+    match below {
+        Some(_) if rest.height < 4 => {}
+        Some(None) => newest_lines(view, rest),
+        Some(Some(name)) => history::below(view, rest, &name),
+        None => {}
+    }
+    Rect { width: lists, ..area }
+}
+
+/// The selected series in words, what is missing of it and how the last attempts went, side by side.
+pub fn below_map(view: &mut ViewContext, area: Rect) {
+    let width = area.width / 3;
+    row(view, Rect { width, ..area });
+    if let Some(name) = super::series_of(view.model) {
+        history::aside(view, Rect { x: area.x + width, width: area.width - width, ..area }, &name);
+    }
+}
+
+/// The rows that the text takes in a panel of this width.
+fn needs(view: &ViewContext, width: u16) -> u16 {
+    let lines = super::told(view.model).map_or(0, |told| wrapped(&told, width.saturating_sub(4)).len());
+    u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(2)
+}
+
+/// The selected row in a panel.
+fn row(view: &mut ViewContext, at: Rect) {
+    let told = super::told(view.model);
+    let title = told.as_ref().map_or_else(|| Line::of(Role::Title, "Selected row"), |told| told.title.clone());
+    let all = told.map_or_else(Vec::new, |told| wrapped(&told, at.width.saturating_sub(4)));
+    let inner = view.canvas.panel(at, &title, &Line::new());
+    if all.is_empty() {
+        view.canvas.center(inner, &[Line::of(Role::Muted, "no row is selected")]);
+    }
+    lines(&mut view.canvas, inner, &all, 0);
+}
+
+/// The selected row above everything else.
+pub fn pop_up(model: &Model, skip: usize, canvas: &mut Canvas<'_>, body: Rect) {
+    let Some(told) = super::told(model) else { return };
+    let width = body.width.min(96);
+    let all = wrapped(&told, width.saturating_sub(4));
+    let needs = u16::try_from(all.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let height = needs.min(body.height);
+    let top = body.y + (body.height - height) / 3;
+    let area = Rect::new(body.x + (body.width - width) / 2, top, width, height);
+    canvas.clear(area);
+    let hidden = needs > height;
+    let tail = if hidden { Line::of(Role::Muted, "up down: more") } else { Line::new() };
+    let inner = canvas.block(area, &told.title, &tail, Role::BorderFocused);
+    let last = all.len().saturating_sub(usize::from(inner.height));
+    lines(canvas, inner, &all, skip.min(last));
+}
