@@ -26,6 +26,7 @@ mod now;
 mod operating;
 mod screens;
 mod symbols;
+mod told;
 mod update;
 mod wall;
 
