@@ -171,6 +171,20 @@ fn a_wide_screen_tells_of_another_row_when_the_selection_moves() {
     let _ = screens::now();
 }
 
+#[test]
+fn at_eighty_columns_every_screen_has_its_name_in_the_tabs_unless_one_came_from_elsewhere() {
+    let mut model = model(running());
+    model.size = ratatui::layout::Size::new(80, 24);
+    let tabs = |model: &mut Model| show(model)[1].clone();
+    for screen in Screen::ALL.into_iter().filter(|screen| *screen != Screen::Detail) {
+        model.screen = screen;
+        let line = tabs(&mut model);
+        assert!(["Over", "Symb", "Cover", "Detail", "Runs", "Vendor", "Fails", "Log"].iter().all(|t| line.contains(t)));
+    }
+    let _ = press(&mut model, "2 enter");
+    assert!(tabs(&mut model).contains("Symbols > Detail"), "{}", tabs(&mut model));
+}
+
 /// What was once the filter, because its help has `aapl` in it.
 #[test]
 fn a_symbol_typed_as_a_command_is_opened() {

@@ -59,6 +59,8 @@ pub fn help(facts: &Facts<'_>, conditions: &[Condition<'_>], available: impl Fn(
             None => all.push(help),
         }
     }
+    // Keys before advice.
+    all.sort_by_key(|help| help.action.is_none());
     all
 }
 
