@@ -25,6 +25,7 @@ mod now;
 mod operating;
 mod screens;
 mod symbols;
+mod told;
 mod update;
 mod wall;
 

@@ -1,17 +1,19 @@
 //! Commands with arguments, as they are typed after `:`: read, checked against the tracked symbols, and completed.
 
+mod verb;
+
 use std::collections::BTreeMap;
 
 use chrono::{Datelike as _, Days, Months, NaiveDate};
-use strum::{EnumCount, IntoStaticStr, VariantArray};
 use tui_input::Input;
 
-use barkeep_base::variants::all;
 use barkeep_market::instrument::{check, typed};
 use barkeep_market::{AssetClass, Criticality, Instrument, Source, Symbol, Timeframe};
 use barkeep_monitor::snapshot::SeriesView;
 use barkeep_pipeline::names::Wanted;
 use barkeep_pipeline::select::TimeBound;
+
+pub use verb::Verb;
 
 /// The line being typed.
 #[derive(Clone, Debug, Default)]
@@ -27,61 +29,6 @@ pub struct CommandLine {
 pub struct TickerSearch {
     pub text: String,
     pub cursor: usize,
-}
-
-/// What a line begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumCount, VariantArray)]
-#[strum(serialize_all = "snake_case", const_into_str)]
-pub enum Verb {
-    Add,
-    #[strum(to_string = "rm")]
-    Remove,
-    Tier,
-    Since,
-    Backfill,
-}
-
-impl Verb {
-    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
-
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        self.into_str()
-    }
-
-    /// How it is written, and what it does.
-    #[must_use]
-    pub const fn usage(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Add => (
-                "add SYMBOL… [--class CLASS] [--criticality TIER] [--since DATE] [--timeframes TF,…] [--vendor VENDOR]",
-                "Track symbols and fetch them at once; class and tier follow from the settings unless you name them.",
-            ),
-            Self::Remove => (
-                "rm SYMBOL… [--purge]",
-                "Stop tracking symbols. Their bars stay in the database; --purge deletes them too.",
-            ),
-            Self::Tier => ("tier SYMBOL… critical|standard|low", "Change how fresh symbols are kept."),
-            Self::Since => (
-                "since SYMBOL… DATE|none",
-                "Change where their history begins, and fetch what is missing; none: as backfill.history says.",
-            ),
-            Self::Backfill => (
-                "backfill SYMBOL… [2024 | 2024-01 | 2024-01-31 | FROM TO]",
-                "Fetch what is missing, of all their history or of a part of it.",
-            ),
-        }
-    }
-
-    /// The verb of a line that goes on behind it.
-    #[must_use]
-    pub fn of(line: &str) -> Option<Self> {
-        let (word, _) = line.trim_start().split_once(' ')?;
-        match word.to_ascii_lowercase().as_str() {
-            "remove" => Some(Self::Remove),
-            word => Self::ALL.into_iter().find(|verb| verb.name() == word),
-        }
-    }
 }
 
 /// A line that can be carried out.
@@ -111,6 +58,8 @@ pub enum Order {
         from: Option<NaiveDate>,
         to: Option<NaiveDate>,
     },
+    /// Shows a series; without a timeframe the finest one.
+    Open(Symbol, Timeframe),
 }
 
 /// Why a line cannot be carried out.
@@ -158,6 +107,20 @@ impl<'a> Tracked<'a> {
         }
     }
 
+    /// A symbol by what was typed, if it is tracked.
+    #[must_use]
+    pub fn named(self, word: &str) -> Option<Symbol> {
+        self.known(word.trim()).ok()
+    }
+
+    /// The timeframes of a symbol, fine to coarse.
+    #[must_use]
+    pub fn timeframes(self, symbol: &Symbol) -> Vec<Timeframe> {
+        let mut all: Vec<_> = self.0.iter().filter(|row| row.symbol == *symbol).map(|row| row.timeframe).collect();
+        all.sort_unstable();
+        all
+    }
+
     /// Names that begin with what is typed.
     #[must_use]
     pub fn beginning(self, word: &str) -> Vec<String> {
@@ -192,6 +155,7 @@ pub fn parse(line: &str, tracked: Tracked<'_>, today: NaiveDate) -> Result<Order
         Verb::Tier => tier(&words, tracked),
         Verb::Since => since(&words, tracked, today),
         Verb::Backfill => backfill(&words, tracked, today),
+        Verb::Open => open(&words, tracked),
     }
 }
 
@@ -340,6 +304,22 @@ fn backfill(words: &[&str], tracked: Tracked<'_>, today: NaiveDate) -> Result<Or
         return Wrong::mistake(format!("{from} is in the future; there are no bars yet"));
     }
     Ok(Order::Backfill { symbols, from: Some(from), to: Some(to).filter(|to| *to < today) })
+}
+
+fn open(words: &[&str], tracked: Tracked<'_>) -> Result<Order, Wrong> {
+    let [word, rest @ ..] = words else { return Wrong::missing("which symbol?") };
+    let symbol = tracked.known(word)?;
+    let known = tracked.timeframes(&symbol);
+    let timeframe = match rest {
+        [] => known.first().copied(),
+        [word] => known.iter().copied().find(|tf| tf.name() == *word),
+        _ => return Wrong::mistake("one symbol and one timeframe"),
+    };
+    let names = || known.iter().map(|tf| tf.name()).collect::<Vec<_>>().join(", ");
+    match timeframe {
+        Some(timeframe) => Ok(Order::Open(symbol, timeframe)),
+        None => Wrong::mistake(format!("{symbol} has {}", names())),
+    }
 }
 
 /// Digits and dashes that begin with a year; a symbol may begin with a digit, too.

@@ -49,6 +49,10 @@ pub fn choices(line: &str, tracked: Tracked<'_>) -> Vec<String> {
         (Verb::Remove, Some(_)) if word.starts_with('-') => fitting(vec!["--purge".to_owned()]),
         (Verb::Tier, Some(_)) => fitting(tiers()).into_iter().chain(symbols_beginning(word, tracked)).collect(),
         (Verb::Since, Some(_)) if "none".starts_with(&lower) && !word.is_empty() => vec!["none".to_owned()],
+        (Verb::Open, Some(symbol)) => {
+            let known = tracked.named(symbol).map_or_else(Vec::new, |symbol| tracked.timeframes(&symbol));
+            fitting(known.iter().map(|tf| tf.name().to_owned()).collect())
+        }
         _ => tracked.beginning(word),
     }
 }

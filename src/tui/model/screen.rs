@@ -73,6 +73,19 @@ impl Screen {
         }
     }
 
+    /// Its title where there is little room.
+    #[must_use]
+    pub const fn short_title(self) -> &'static str {
+        match self {
+            Self::Overview => "Over",
+            Self::Symbols => "Symb",
+            Self::Coverage => "Cover",
+            Self::Executions => "Runs",
+            Self::Failures => "Fails",
+            Self::Detail | Self::Vendor | Self::Log => self.title(),
+        }
+    }
+
     /// 1 to 8.
     #[must_use]
     pub const fn number(self) -> usize {

@@ -59,6 +59,8 @@ pub fn help(facts: &Facts<'_>, conditions: &[Condition<'_>], available: impl Fn(
             None => all.push(help),
         }
     }
+    // Keys before advice.
+    all.sort_by_key(|help| help.action.is_none());
     all
 }
 
@@ -100,8 +102,13 @@ fn of(facts: &Facts<'_>, condition: &Condition<'_>, available: &impl Fn(ActionId
         Condition::Late { .. } | Condition::WillBeLate { .. } if facts.snap.live.runs.is_empty() => {
             vec![fetch("fetch what is due")]
         }
-        Condition::PausedSeries { .. } => vec![key(ActionId::Go(Screen::Symbols), "series; / is:paused finds them")],
-        Condition::LimitTooLow { .. } => vec![key(ActionId::Go(Screen::Vendor), "limit: what is due when")],
+        Condition::PausedSeries { .. } => {
+            vec![key(ActionId::Go(Screen::Symbols), "series: / is:paused finds them, and there they can be resumed")]
+        }
+        Condition::LimitTooLow { .. } => vec![
+            key(ActionId::Go(Screen::Vendor), "limit: what is due when"),
+            text("raise vendor.rate_limit if your vendor plan allows more, or allow less critical symbols more delay"),
+        ],
         Condition::WithoutBars { .. } => vec![key(ActionId::Go(Screen::Symbols), "series; / bars<1 finds them")],
         Condition::Holes(_) => vec![key(ActionId::Go(Screen::Coverage), "coverage")],
         Condition::Quarantine { bars } => {

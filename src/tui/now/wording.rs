@@ -20,6 +20,9 @@ pub struct NowLine {
     pub text: Line,
 }
 
+/// More requests than are made in a moment.
+const MANY: u64 = 200;
+
 /// The five lines. `key` gives the key of an action that can be run now.
 #[must_use]
 pub fn lines(
@@ -220,6 +223,8 @@ fn done(facts: &Facts<'_>, conditions: &[Condition<'_>]) -> Line {
             Some(at) => Line::of(Role::Strong, format!("{} ", format::due(at, now)))
                 .span(Role::Text, format!("at the earliest, in {}", format::until(at - now)))
                 .span(Role::Muted, format!(" ({left})")),
+            // Without a limit nobody knows how long they take.
+            None if run.requests_left > MANY => Line::of(Role::Text, format!("not known yet: {left}")),
             None => Line::of(Role::Text, format!("soon: {left}")),
         };
     }

@@ -191,7 +191,7 @@ impl Model {
         }
     }
 
-    fn open_series(&mut self, series: Option<barkeep_runtime::console::SeriesName>) {
+    pub(super) fn open_series(&mut self, series: Option<barkeep_runtime::console::SeriesName>) {
         if series.is_some() {
             self.show_series(series);
             self.descend(Screen::Detail);

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::Input;
 
-use crate::actions::{operate, triggerable};
+use crate::actions::{ACTIONS, Spec, operate, triggerable};
 use crate::draw::format::plural;
 use crate::model::Model;
 use crate::model::command_line::{CommandLine, Order, TickerSearch, Tracked, Verb, Wrong, parse};
@@ -37,7 +37,9 @@ impl Model {
     pub(super) fn palette_or_command_line(&mut self) {
         let operates = self.access == Access::Operate;
         let other = match self.layers.last() {
-            Some(Layer::Palette(menu)) if operates && Verb::of(menu.input.value()).is_some() => {
+            Some(Layer::Palette(menu))
+                if Verb::of(menu.input.value()).is_some_and(|verb| operates || !verb.is_command()) =>
+            {
                 let input = menu.input.clone();
                 Layer::Command(Box::new(CommandLine { input, ..CommandLine::default() }))
             }
@@ -48,6 +50,25 @@ impl Model {
         };
         self.layers.pop();
         self.layers.push(other);
+    }
+
+    /// The symbol that Enter in the palette opens: what was typed is its name and no command's.
+    #[must_use]
+    pub fn typed_symbol(&self) -> Option<Symbol> {
+        let Some(Layer::Palette(menu)) = self.layers.last() else { return None };
+        let typed = menu.input.value().trim().to_lowercase();
+        let is_command = |spec: &Spec| spec.name == typed || spec.title(self) == typed;
+        if typed.is_empty() || ACTIONS.iter().any(is_command) {
+            return None;
+        }
+        Tracked(&self.snap.data.series).named(&typed)
+    }
+
+    /// Opens the symbol that was typed into the palette.
+    pub(super) fn open_typed(&mut self, symbol: Symbol) {
+        self.layers.pop();
+        let timeframe = Tracked(&self.snap.data.series).timeframes(&symbol).first().copied();
+        self.open_series(timeframe.map(|timeframe| (symbol, timeframe)));
     }
 
     /// What the line on top means.
@@ -123,7 +144,9 @@ impl Model {
         let Some(Layer::Command(line)) = self.layers.last() else { return };
         // What is wrong stands in the line's box.
         let Ok(order) = self.order_of(line) else { return };
-        if let Err(why) = operate(self) {
+        if !matches!(order, Order::Open(..))
+            && let Err(why) = operate(self)
+        {
             return self.show_toast(Level::Warn, why, effects);
         }
         let picked = line.picked.clone();
@@ -171,6 +194,7 @@ impl Model {
             }
             Order::FetchTier(criticality) => self.trigger_tier(criticality, effects),
             Order::Tier { symbols, criticality } => self.change_tier(&symbols, criticality, effects),
+            Order::Open(symbol, timeframe) => self.open_series(Some((symbol, timeframe))),
             Order::Remove { symbols, purge } => self.remove_symbols(symbols, purge),
         }
     }

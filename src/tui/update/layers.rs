@@ -45,6 +45,11 @@ impl Model {
         if let Some(Layer::Why(_)) = self.layers.last() {
             return self.key_in_why(event, effects);
         }
+        if event.code == KeyCode::Enter
+            && let Some(symbol) = self.typed_symbol()
+        {
+            return self.open_typed(symbol);
+        }
         let (listed, len) = (self.listed(), self.menu_len());
         let (list, history) = (self.filtered_list(), self.typed_filters.clone());
         let messages = self.toasts.past().len().saturating_sub(1);

@@ -40,7 +40,7 @@ impl Model {
                 _ => {}
             },
             Some(Layer::Filter { .. } | Layer::Command(_) | Layer::Messages(_) | Layer::Why(_)) => {
-                drop(self.layers.pop())
+                drop(self.layers.pop());
             }
             None => self.click_on_screen(target, effects),
         }

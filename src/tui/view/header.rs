@@ -191,12 +191,18 @@ fn minutes(ms: i64) -> String {
 pub(super) fn tabs(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) {
     let path = breadcrumbs(model);
     let room = area.width.saturating_sub(2);
-    // All titles, or only the one in front.
-    let full: u16 = Screen::ALL.iter().map(|s| crate::draw::canvas::width(s.title()) + 5).sum();
+    // All titles, short ones, or only the one in front: how one got here comes first.
+    let needs = |title: fn(Screen) -> &'static str| -> u16 {
+        Screen::ALL.iter().map(|screen| crate::draw::canvas::width(title(*screen)) + 5).sum()
+    };
+    let full = needs(Screen::title) <= room;
+    let short = !full && path.is_empty() && needs(Screen::short_title) <= room + 1;
     let mut x = area.x + 1;
     for screen in Screen::ALL {
         let here = screen == model.screen;
-        let title = if here || full <= room {
+        let title = if short {
+            format!(" {} {} ", screen.number(), screen.short_title())
+        } else if here || full {
             format!(" {} {} ", screen.number(), screen.title())
         } else {
             format!(" {} ", screen.number())

@@ -36,7 +36,7 @@ pub const WITH_LOG: u16 = 200;
 /// Whether a screen this wide shows the newest lines of the log beside what it is for.
 #[must_use]
 pub const fn shows_log(screen: Screen, width: u16) -> bool {
-    width >= WITH_LOG && matches!(screen, Screen::Overview | Screen::Executions | Screen::Failures | Screen::Vendor)
+    width >= WITH_LOG && !matches!(screen, Screen::Symbols | Screen::Detail | Screen::Log)
 }
 
 /// Whether it shows what there is to say about the selected row.

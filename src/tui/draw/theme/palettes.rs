@@ -77,23 +77,24 @@ pub(super) const fn dark(role: Role) -> Near {
     }
 }
 
+/// Yellow and cyan cannot be read on white in many terminals.
 pub(super) const fn light(role: Role) -> Near {
     match role {
         Role::Text => PLAIN,
         Role::Strong => ink(Color::Black),
         Role::Muted | Role::Header | Role::Unknown => ink(Color::DarkGray),
         Role::Border => ink(Color::Gray),
-        Role::Ended => ink(Color::Cyan),
+        Role::Ended => ink(Color::LightBlue),
         Role::BorderFocused => ink(Color::Blue),
         Role::Title => ink(Color::Black),
         Role::Accent | Role::Key | Role::Info | Role::Running | Role::Loading => ink(Color::Blue),
-        Role::Selected => Near { fg: None, bg: Some(Color::Cyan) },
+        Role::Selected => Near { fg: None, bg: Some(Color::Gray) },
         Role::Marked => ink(Color::Magenta),
         Role::Bar => on(Color::Black, Color::Gray),
         Role::Fresh | Role::Good | Role::Rise => ink(Color::Green),
         Role::Covered => ink(Color::Green),
-        Role::Aging | Role::Warn => ink(Color::Yellow),
-        Role::Stale => ink(Color::LightRed),
+        Role::Aging | Role::Warn => ink(Color::LightRed),
+        Role::Stale => ink(Color::Red),
         Role::Missing => ink(Color::Magenta),
         Role::Breach => on(Color::White, Color::Red),
         Role::Bad | Role::Fall => ink(Color::Red),

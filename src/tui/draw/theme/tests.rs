@@ -45,6 +45,30 @@ fn tiers_are_told_apart_in_every_palette() {
     }
 }
 
+/// As xterm shows the sixteen colors: what cannot be read there cannot be read in most terminals.
+#[test]
+fn in_the_sixteen_colors_of_a_light_terminal_nothing_fades_into_the_paper() {
+    let rgb = |color| match color {
+        Color::Black => 0x00_00_00,
+        Color::Red => 0xcd_00_00,
+        Color::Green => 0x00_cd_00,
+        Color::Blue => 0x00_00_ee,
+        Color::Magenta => 0xcd_00_cd,
+        Color::Gray => 0xe5_e5_e5,
+        Color::DarkGray => 0x7f_7f_7f,
+        Color::LightRed => 0xff_00_00,
+        Color::LightBlue => 0x5c_5c_ff,
+        Color::White => 0xff_ff_ff,
+        other => panic!("{other} is too pale"),
+    };
+    let theme = Theme::new(ThemeKind::Light, ColorDepth::Ansi16);
+    for role in Role::ALL.into_iter().filter(|role| *role != Role::Border) {
+        let style = theme.style(role);
+        let (ink, paper) = (style.fg.map_or(0, rgb), style.bg.map_or(0xff_ff_ff, rgb));
+        assert!(own::contrast(ink, paper) >= 2.0, "{role:?}");
+    }
+}
+
 fn colored() -> impl Iterator<Item = ThemeKind> {
     ThemeKind::ALL.into_iter().filter(|kind| *kind != ThemeKind::Mono)
 }

@@ -116,6 +116,7 @@ fn does(order: &Order) -> String {
         Order::FetchTier(criticality) => format!("enter shows the plan for every {criticality} symbol"),
         Order::Since { symbols, .. } => format!("enter shows the plan for {} and changes them", named(symbols)),
         Order::Backfill { symbols, .. } => format!("enter shows the plan for {}", named(symbols)),
+        Order::Open(symbol, timeframe) => format!("enter opens {symbol} {timeframe}"),
     }
 }
 

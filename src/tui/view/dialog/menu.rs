@@ -39,12 +39,11 @@ pub(crate) fn draw(model: &Model, menu: &Menu, canvas: &mut Canvas<'_>, body: Re
     );
     canvas.clear(area);
     let title = if help { format!("Help: {}", model.screen.title()) } else { "Commands".to_owned() };
-    let inner = canvas.block(
-        area,
-        &Line::of(Role::Title, title),
-        &Line::of(Role::Muted, plural(listed.len(), if help { "key" } else { "command" })),
-        Role::BorderFocused,
-    );
+    let tail = match model.typed_symbol() {
+        Some(symbol) => Line::of(Role::Key, "enter").span(Role::Text, format!(" opens {symbol}")),
+        None => Line::of(Role::Muted, plural(listed.len(), if help { "key" } else { "command" })),
+    };
+    let inner = canvas.block(area, &Line::of(Role::Title, title), &tail, Role::BorderFocused);
     if inner.is_empty() {
         return;
     }

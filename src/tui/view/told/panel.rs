@@ -12,6 +12,8 @@ use crate::view::{shows_log, tells_row};
 
 /// Columns of the labels and the gap behind them.
 const LABELS: u16 = 10;
+/// Rows that the text about most rows fits into, with its frame.
+const USUAL: u16 = 16;
 /// More lines than any text has.
 const ALL: usize = 200;
 
@@ -47,7 +49,7 @@ pub fn beside_lists(view: &mut ViewContext, area: Rect) -> Rect {
     let (lists, right) = (area.width - width, Rect { x: area.right() - width, width, ..area });
     let below = if shows_log(screen, area.width) { Some(None) } else { super::series_of(view.model).map(Some) };
     // What is below does not move with every row.
-    let least = if below.is_some() { area.height / 2 } else { area.height };
+    let least = if below.is_some() { USUAL.min(area.height / 2) } else { area.height };
     let height = needs(view, width).max(least).min(area.height);
     row(view, Rect { height, ..right });
     let rest = Rect { y: right.y + height, height: area.height - height, ..right };
@@ -62,10 +64,14 @@ pub fn beside_lists(view: &mut ViewContext, area: Rect) -> Rect {
 
 /// The selected series in words, what is missing of it and how the last attempts went, side by side.
 pub fn below_map(view: &mut ViewContext, area: Rect) {
-    let width = area.width / 3;
-    row(view, Rect { width, ..area });
+    let height = if area.height >= USUAL + 4 { USUAL } else { area.height };
+    let (top, width) = (Rect { height, ..area }, area.width / 3);
+    row(view, Rect { width, ..top });
     if let Some(name) = super::series_of(view.model) {
-        history::aside(view, Rect { x: area.x + width, width: area.width - width, ..area }, &name);
+        history::aside(view, Rect { x: top.x + width, width: top.width - width, ..top }, &name);
+    }
+    if height < area.height {
+        newest_lines(view, Rect { y: top.bottom(), height: area.height - height, ..area });
     }
 }
 

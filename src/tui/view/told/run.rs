@@ -10,6 +10,9 @@ use crate::now::cause::{cause, cause_of_run};
 use crate::view::phrase;
 use barkeep_runtime::console::{Execution, ExecutionStatus};
 
+/// Failed series that are named.
+const NAMED: usize = 12;
+
 pub(super) fn told(model: &Model, row: &Execution) -> Told {
     let now = model.shown_now();
     let (sign, word, role) = phrase::execution(row.status);
@@ -37,24 +40,21 @@ pub(super) fn told(model: &Model, row: &Execution) -> Told {
         0 => String::new(),
         n => format!(", {} failed", format::count(n)),
     };
-    let symbols = format!(
-        "{} of {} are up to date{failed}",
-        format::count(row.successful_symbols),
-        format::plural(row.total_symbols, "symbol")
-    );
+    let symbols =
+        format!("{} of {} up to date{failed}", format::count(row.successful_symbols), format::count(row.total_symbols));
     let (requests, bars) = phrase::totals(row, run);
-    let mut cost = format!("{}, {} received", format::plural(requests, "request"), format::plural(bars, "bar"));
+    let mut cost = vec![format::plural(requests, "request"), format!("{} received", format::plural(bars, "bar"))];
     if row.retries > 0 {
-        cost += &format!(", {} repeated", format::plural(row.retries, "request"));
+        cost.push(format!("{} repeated", format::plural(row.retries, "request")));
     }
     if row.rate_limited > 0 {
-        cost += &format!(", {} refused by the vendor's limit (429)", format::count(row.rate_limited));
+        cost.push(format!("{} refused by the vendor's limit (429)", format::count(row.rate_limited)));
     }
     let mut told = Told::new(title)
         .with("state", state)
         .text("started", format!("{times}, by {by}"))
         .text("symbols", symbols)
-        .text("requests", cost);
+        .text("requests", cost.join(", "));
     if let Some(message) = &row.error_message {
         told = told.with("problem", Line::of(Role::Bad, cause_of_run(message)));
     }
@@ -67,7 +67,6 @@ pub(super) fn told(model: &Model, row: &Execution) -> Told {
         };
         failed.map(one).collect()
     });
-    const NAMED: usize = 12;
     for (k, text) in failing.iter().take(NAMED).enumerate() {
         told = told.text(if k == 0 { "failed" } else { "" }, text.clone());
     }
