@@ -18,7 +18,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
-use clap::error::ContextValue;
+use clap::error::{ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use barkeep_shell::exit::CliError;
@@ -113,7 +113,7 @@ pub fn run() -> ExitCode {
         return ExitCode::from(exit::DONE);
     }
     let early = early::Early::of(std::env::args_os());
-    let parsed = Cli::command().color(early.color.into()).try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+    let parsed = definitions().color(early.color.into()).try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(e) => return usage(e, early.json),
@@ -127,6 +127,41 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::from(exit::DONE),
         Err(e) => e.report(json),
     }
+}
+
+/// The parser. A negative number is the value of the option before it, whose error says what is possible.
+fn definitions() -> clap::Command {
+    fn with_numbers(command: clap::Command) -> clap::Command {
+        let numbers = |arg: clap::Arg| {
+            let takes_value = arg.get_action().takes_values() && !arg.is_positional();
+            arg.allow_negative_numbers(takes_value)
+        };
+        command.mut_args(numbers).mut_subcommands(with_numbers)
+    }
+    with_numbers(Cli::command())
+}
+
+/// What parsers of the standard library say, and what is possible instead.
+const TERSE: [(&str, &str); 8] = [
+    ("invalid digit found in string", "write a whole number"),
+    ("number too large to fit in target type", "the number is too large"),
+    ("number too small to fit in target type", "the number is too small"),
+    ("invalid socket address syntax", "write IP:PORT such as 127.0.0.1:8000"),
+    ("relative URL without a base", "write a URL such as http://127.0.0.1:8000"),
+    ("empty host", "write a URL such as http://127.0.0.1:8000"),
+    ("is not in 1..18446744073709551615", "is too small; write 1 or more"),
+    ("cannot parse integer from empty string", "write a whole number"),
+];
+
+/// The error in words that say what is possible, where clap has only those of [`TERSE`].
+fn explained(e: &clap::Error) -> Option<CliError> {
+    if e.kind() != ErrorKind::ValueValidation {
+        return None;
+    }
+    let text = e.to_string();
+    let message = text.strip_prefix("error: ")?.split("\n\n").next()?;
+    let (terse, words) = TERSE.into_iter().find(|(terse, _)| message.contains(terse))?;
+    Some(CliError::usage(message.replace(terse, words)))
 }
 
 fn dispatch(cli: &Cli) -> Result<(), CliError> {
@@ -182,12 +217,17 @@ fn usage(mut e: clap::Error, json: bool) -> ExitCode {
             _ => {}
         }
     }
+    if let Some(explained) = explained(&e) {
+        return explained.report(json);
+    }
     if json && e.use_stderr() {
         return CliError::from(e).report(true);
     }
-    // A closed pipe is not an error.
-    let _ = e.print();
-    ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::DONE })
+    let printed = e.print().and_then(|()| std::io::stdout().flush());
+    match printed {
+        Err(failed) if !e.use_stderr() => CliError::writing("to stdout", &failed).report(json),
+        _ => ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::DONE }),
+    }
 }
 
 #[cfg(test)]
