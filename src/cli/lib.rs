@@ -18,14 +18,17 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
-use clap::error::{ContextValue, ErrorKind};
+use clap::error::ContextValue;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use barkeep_shell::exit::CliError;
 pub use barkeep_shell::globals::{Globals, Session, block_on};
 
 use barkeep_base::text::printable;
-use barkeep_shell::{args, dates, destination, early, exit, globals, lists, output, progress, render, signals};
+use barkeep_shell::args::with_numbers;
+use barkeep_shell::{
+    args, dates, destination, early, exit, globals, lake as files, lists, manual, output, progress, render, signals,
+};
 
 /// What this binary was made of.
 static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -113,7 +116,10 @@ pub fn run() -> ExitCode {
         return ExitCode::from(exit::DONE);
     }
     let early = early::Early::of(std::env::args_os());
-    let parsed = definitions().color(early.color.into()).try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+    let parsed = with_numbers(Cli::command())
+        .color(early.color.into())
+        .try_get_matches()
+        .and_then(|m| Cli::from_arg_matches(&m));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(e) => return usage(e, early.json),
@@ -127,41 +133,6 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::from(exit::DONE),
         Err(e) => e.report(json),
     }
-}
-
-/// The parser. A negative number is the value of the option before it, whose error says what is possible.
-fn definitions() -> clap::Command {
-    fn with_numbers(command: clap::Command) -> clap::Command {
-        let numbers = |arg: clap::Arg| {
-            let takes_value = arg.get_action().takes_values() && !arg.is_positional();
-            arg.allow_negative_numbers(takes_value)
-        };
-        command.mut_args(numbers).mut_subcommands(with_numbers)
-    }
-    with_numbers(Cli::command())
-}
-
-/// What parsers of the standard library say, and what is possible instead.
-const TERSE: [(&str, &str); 8] = [
-    ("invalid digit found in string", "write a whole number"),
-    ("number too large to fit in target type", "the number is too large"),
-    ("number too small to fit in target type", "the number is too small"),
-    ("invalid socket address syntax", "write IP:PORT such as 127.0.0.1:8000"),
-    ("relative URL without a base", "write a URL such as http://127.0.0.1:8000"),
-    ("empty host", "write a URL such as http://127.0.0.1:8000"),
-    ("is not in 1..18446744073709551615", "is too small; write 1 or more"),
-    ("cannot parse integer from empty string", "write a whole number"),
-];
-
-/// The error in words that say what is possible, where clap has only those of [`TERSE`].
-fn explained(e: &clap::Error) -> Option<CliError> {
-    if e.kind() != ErrorKind::ValueValidation {
-        return None;
-    }
-    let text = e.to_string();
-    let message = text.strip_prefix("error: ")?.split("\n\n").next()?;
-    let (terse, words) = TERSE.into_iter().find(|(terse, _)| message.contains(terse))?;
-    Some(CliError::usage(message.replace(terse, words)))
 }
 
 fn dispatch(cli: &Cli) -> Result<(), CliError> {
@@ -217,7 +188,7 @@ fn usage(mut e: clap::Error, json: bool) -> ExitCode {
             _ => {}
         }
     }
-    if let Some(explained) = explained(&e) {
+    if let Some(explained) = exit::explained(&e) {
         return explained.report(json);
     }
     if json && e.use_stderr() {
