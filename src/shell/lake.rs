@@ -32,18 +32,23 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    #[must_use]
     pub fn new(database: String, adjust: Adjustment) -> Self {
         let (raw, adjust) = (adjust == Adjustment::None, Some(adjust.name().to_owned()));
         Self { schema: SCHEMA, database, raw, adjust, series: BTreeMap::new() }
     }
 
     /// In which terms its prices are, in one word; earlier versions knew two.
+    #[must_use]
     pub fn terms(&self) -> &str {
         let former = if self.raw { Adjustment::None } else { Adjustment::Splits };
         self.adjust.as_deref().unwrap_or(former.name())
     }
 
     /// `None` when there is none, or one of another version.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
     pub fn read(dir: &Path) -> Result<Option<Self>> {
         match fs::read(dir.join(MANIFEST)) {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok().filter(|manifest: &Self| manifest.schema == SCHEMA)),
@@ -52,17 +57,25 @@ impl Manifest {
         }
     }
 
+    /// Puts it into the lake.
+    ///
+    /// # Errors
+    /// When it cannot be written.
     pub fn write(&self, dir: &Path) -> Result<()> {
         put(&dir.join(MANIFEST), &serde_json::to_vec_pretty(self)?)
     }
 
     /// Where it is, for people.
+    #[must_use]
     pub fn path(dir: &Path) -> PathBuf {
         dir.join(MANIFEST)
     }
 }
 
 /// The right to write to a lake, which one export has at a time.
+///
+/// # Errors
+/// When another export has it, or the file cannot be opened.
 pub fn lock(dir: &Path) -> Result<File> {
     let file = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK))?;
     match file.try_lock() {
@@ -74,6 +87,7 @@ pub fn lock(dir: &Path) -> Result<File> {
 
 /// The directory of a series below that of the lake. Other characters than the usual ones are written as in a URL, which
 /// readers of such names undo.
+#[must_use]
 pub fn series_dir(symbol: &Symbol, timeframe: Timeframe) -> PathBuf {
     let mut name = String::from("symbol=");
     for byte in symbol.as_str().bytes() {
@@ -88,6 +102,7 @@ pub fn series_dir(symbol: &Symbol, timeframe: Timeframe) -> PathBuf {
 }
 
 /// The name of the file a day's bars are in, its first day, and the first day of the next one.
+#[must_use]
 pub fn period(timeframe: Timeframe, day: NaiveDate) -> Option<(String, NaiveDate, NaiveDate)> {
     let start = |year, month| NaiveDate::from_ymd_opt(year, month, 1);
     let (year, month) = (day.year(), day.month());
@@ -101,6 +116,9 @@ pub fn period(timeframe: Timeframe, day: NaiveDate) -> Option<(String, NaiveDate
 }
 
 /// Whether the file holds something else, or is not there.
+///
+/// # Errors
+/// When the file cannot be read.
 pub fn differs(path: &Path, bytes: &[u8]) -> Result<bool> {
     match fs::metadata(path) {
         Ok(found) if found.len() == bytes.len() as u64 => Ok(fs::read(path)? != bytes),
@@ -111,6 +129,9 @@ pub fn differs(path: &Path, bytes: &[u8]) -> Result<bool> {
 }
 
 /// Writes a file whole or not at all, and makes that last over a power failure.
+///
+/// # Errors
+/// When it cannot be written, synced or renamed.
 pub fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     let (destination, mut out) = Destination::open(Some(path))?;
     out.write_all(bytes)?;
@@ -121,6 +142,9 @@ pub fn put(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Removes what else an export has left in the directory of a series: files of periods without bars, and those an export
 /// did not finish. Says how many of the former there were.
+///
+/// # Errors
+/// When a file cannot be removed.
 pub fn tidy(dir: &Path, current: &[String]) -> Result<usize> {
     let mut removed = 0;
     let entries = match fs::read_dir(dir) {
