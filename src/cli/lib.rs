@@ -25,7 +25,10 @@ pub use barkeep_shell::exit::CliError;
 pub use barkeep_shell::globals::{Globals, Session, block_on};
 
 use barkeep_base::text::printable;
-use barkeep_shell::{args, dates, destination, early, exit, globals, lists, output, progress, render, signals};
+use barkeep_shell::args::with_numbers;
+use barkeep_shell::{
+    args, dates, destination, early, exit, globals, lake as files, lists, manual, output, progress, render, signals,
+};
 
 /// What this binary was made of.
 static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -113,7 +116,10 @@ pub fn run() -> ExitCode {
         return ExitCode::from(exit::DONE);
     }
     let early = early::Early::of(std::env::args_os());
-    let parsed = Cli::command().color(early.color.into()).try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+    let parsed = with_numbers(Cli::command())
+        .color(early.color.into())
+        .try_get_matches()
+        .and_then(|m| Cli::from_arg_matches(&m));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(e) => return usage(e, early.json),
@@ -182,12 +188,17 @@ fn usage(mut e: clap::Error, json: bool) -> ExitCode {
             _ => {}
         }
     }
+    if let Some(explained) = exit::explained(&e) {
+        return explained.report(json);
+    }
     if json && e.use_stderr() {
         return CliError::from(e).report(true);
     }
-    // A closed pipe is not an error.
-    let _ = e.print();
-    ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::DONE })
+    let printed = e.print().and_then(|()| std::io::stdout().flush());
+    match printed {
+        Err(failed) if !e.use_stderr() => CliError::writing("to stdout", &failed).report(json),
+        _ => ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::DONE }),
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Arg, Args, Command};
 
 use super::dates;
 use super::exit::CliError;
@@ -116,6 +116,16 @@ pub fn check_range(from: Option<TimeBound>, to: Option<TimeBound>) -> Result<(),
     // Two dates compare alike in every time zone; a class is needed only to place a date among times.
     let empty = AssetClass::ALL.iter().all(|class| from.start(*class) >= to.end(*class));
     if empty { Err(CliError::usage(format!("--from {from} is after --to {to}; swap them"))) } else { Ok(()) }
+}
+
+/// The same commands, where a negative number is the value of the option before it, whose error says what is possible.
+#[must_use]
+pub fn with_numbers(command: Command) -> Command {
+    let numbers = |arg: Arg| {
+        let takes_value = arg.get_action().takes_values() && !arg.is_positional();
+        arg.allow_negative_numbers(takes_value)
+    };
+    command.mut_args(numbers).mut_subcommands(with_numbers)
 }
 
 /// A symbol that is tracked already; in lower case it means the same.

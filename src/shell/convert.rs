@@ -60,6 +60,10 @@ impl ConvertArgs {
     }
 }
 
+/// Converts, or says what that would do.
+///
+/// # Errors
+/// When the database is none that can be converted, or a step fails.
 pub async fn run(session: &Session, args: &ConvertArgs) -> Result<(), CliError> {
     let url = session.loaded.settings.database.as_str();
     let mut upkeep = session.while_starting(async |starting| Upkeep::open(url, true, starting).await).await?;

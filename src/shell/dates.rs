@@ -39,6 +39,18 @@ pub fn day(text: &str) -> Result<NaiveDate, String> {
     }
 }
 
+/// A day like [`day`] that is not to come: from such a day on there would be nothing to fetch.
+///
+/// # Errors
+/// Like [`day`], and when it is in the future.
+pub fn past_day(text: &str) -> Result<NaiveDate, String> {
+    let (date, today) = (day(text)?, SystemClock.now().utc_date());
+    if date > today {
+        return Err(format!("'{}' is in the future; today is {today}", printable(text)));
+    }
+    Ok(date)
+}
+
 /// Where stocks trade; the day of crypto begins five hours earlier at most.
 fn today() -> NaiveDate {
     AssetClass::Stock.date_of(SystemClock.now())

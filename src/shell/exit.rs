@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
+
 use barkeep_base::ids::NoSuchId;
 use barkeep_base::log::LogFileError;
 use barkeep_config::ConfigError;
@@ -107,6 +109,30 @@ impl From<clap::Error> for CliError {
         let hint = if tips.is_empty() { "--help lists the options".to_owned() } else { tips.join("; ") };
         Self::usage(message.trim()).hint(hint)
     }
+}
+
+/// What parsers of the standard library say, and what is possible instead.
+const TERSE: [(&str, &str); 8] = [
+    ("invalid digit found in string", "write a whole number"),
+    ("number too large to fit in target type", "the number is too large"),
+    ("number too small to fit in target type", "the number is too small"),
+    ("invalid socket address syntax", "write IP:PORT such as 127.0.0.1:8000"),
+    ("relative URL without a base", "write a URL such as http://127.0.0.1:8000"),
+    ("empty host", "write a URL such as http://127.0.0.1:8000"),
+    ("is not in 1..18446744073709551615", "is too small; write 1 or more"),
+    ("cannot parse integer from empty string", "write a whole number"),
+];
+
+/// The error in words that say what is possible, where clap has only those of [`TERSE`].
+#[must_use]
+pub fn explained(e: &clap::Error) -> Option<CliError> {
+    if e.kind() != ErrorKind::ValueValidation {
+        return None;
+    }
+    let text = e.to_string();
+    let message = text.strip_prefix("error: ")?.split("\n\n").next()?;
+    let (terse, words) = TERSE.into_iter().find(|(terse, _)| message.contains(terse))?;
+    Some(CliError::usage(message.replace(terse, words)))
 }
 
 impl From<ConfigError> for CliError {

@@ -83,6 +83,21 @@ pub fn write_json_file<T: Serialize + ?Sized>(path: &Path, value: &T) -> Result<
     std::fs::write(path, text).map_err(|e| CliError::writing(&printable(&path.display().to_string()), &e))
 }
 
+/// Refuses a file that cannot be written, before the work whose result it is to hold. What is there stays as it is.
+///
+/// # Errors
+/// When it cannot be opened for writing.
+pub fn check_output(path: Option<&Path>) -> Result<(), CliError> {
+    let Some(path) = path else { return Ok(()) };
+    let is_new = !path.exists();
+    let opened = std::fs::File::options().create(true).append(true).open(path);
+    let checked = opened.and_then(|_| if is_new { std::fs::remove_file(path) } else { Ok(()) });
+    checked.map_err(|e| {
+        let text = format!("--output {}: cannot be written: {e}", printable(&path.display().to_string()));
+        CliError::usage(text).hint("name a file in a directory that exists and that you can write to")
+    })
+}
+
 fn to_json(text: serde_json::Result<String>) -> Result<String, CliError> {
     text.map_err(|e| not_json(&e))
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{duration, new_symbol};
 use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
-use crate::output::{note, print, print_json, write_json_file};
+use crate::output::{check_output, note, print, print_json, write_json_file};
 use crate::signals::Signals;
 use barkeep_base::clock::{FixedClock, SystemClock};
 use barkeep_config::{Mode, RateLimit};
@@ -70,6 +70,7 @@ pub(crate) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError
         return Err(CliError::usage("--latency and --limit are options of the simulated vendor; add --simulated")
             .hint("--rate-limit sets the limit of the configured vendor"));
     }
+    check_output(args.output.as_deref())?;
     let session = globals.start_without_database()?;
     let mut load = barkeep_config::baseline_load()?;
     if let Some(days) = args.days {

@@ -10,7 +10,7 @@ use url::Url;
 use crate::args::{duration, symbol};
 use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on, secret};
-use crate::output::{note, print, print_json, write_json_file};
+use crate::output::{check_output, note, print, print_json, write_json_file};
 use crate::signals::Signals;
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_config::Environment;
@@ -69,6 +69,10 @@ pub(crate) fn run(args: &LoadtestArgs, globals: &Globals) -> Result<(), CliError
         return Err(CliError::usage("--api-key is not accepted: all users of this machine can see arguments")
             .hint("set BARKEEP_API_KEY instead"));
     }
+    if args.timeout.is_zero() {
+        return Err(CliError::usage("--timeout 0 leaves no time for an answer; write a duration such as 30s"));
+    }
+    check_output(args.output.as_deref())?;
     let session = globals.start()?;
     let mut symbols = args.symbols.clone();
     if symbols.is_empty() {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
-use crate::output::{note, print, print_json, write_json_file};
+use crate::output::{check_output, note, print, print_json, write_json_file};
 use crate::signals::Signals;
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_report::rto_rpo::{self, Definition, DrillDatabase, DrillOptions, DrillReport, FailureType};
@@ -62,6 +62,7 @@ pub struct RtoRpoArgs {
 }
 
 pub(crate) fn run(args: &RtoRpoArgs, globals: &Globals) -> Result<(), CliError> {
+    check_output(args.output.as_deref())?;
     let session = globals.start()?;
     let now = SystemClock.now();
     let Some(which) = args.drill else {

@@ -662,3 +662,61 @@ fn manual_pages_version_and_words_for_the_shell() {
         assert!(version.contains(names), "{version}");
     }
 }
+
+/// Values that only a parser of the standard library has looked at, and negative ones: what is possible is said.
+#[test]
+fn a_wrong_value_is_answered_with_what_is_possible() {
+    let dir = temp();
+    for (args, says) in [
+        (&["bars", "AAPL", "--timeframe", "1d", "--limit", "x"][..], "write a whole number"),
+        (&["bars", "AAPL", "--timeframe", "1d", "--limit", "0"], "write 1 or more"),
+        (&["bars", "AAPL", "--timeframe", "1d", "--limit", "-1"], "--limit"),
+        (&["backfill", "AAPL", "--rate-limit", "-5"], "'-5' is not a rate limit; use 1 to 6000"),
+        (&["baseline", "--simulated", "--latency", "-3"], "'-3' is not a duration; use 50ms"),
+        (&["quarantine", "accept", "x"], "write a whole number"),
+        (&["sim", "--listen", "8800"], "write IP:PORT such as 127.0.0.1:8000"),
+        (&["run", "--listen", "here"], "write IP:PORT such as 127.0.0.1:8000"),
+        (&["loadtest", "--url", "nonsense"], "write a URL such as http://127.0.0.1:8000"),
+        (&["loadtest", "--timeout", "0"], "write a duration such as 30s"),
+        (&["symbols", "add", "AAPL", "--since", "2099"], "is in the future"),
+        (&["add", "AAPL", "--since", "2099-01-01"], "is in the future"),
+    ] {
+        assert_refused(&run(dir.path(), args), 2, says);
+        assert_empty(dir.path());
+        let told = run(dir.path(), &[&["--json"], args].concat());
+        let last = stderr(&told).lines().last().unwrap().to_owned();
+        let error: serde_json::Value = serde_json::from_str(&last).unwrap_or_else(|e| panic!("{args:?}: {last}: {e}"));
+        assert!(error["error"]["message"].as_str().unwrap().contains(says), "{args:?}: {error}");
+        assert_eq!((&error["error"]["exit_code"], told.status.code()), (&2.into(), Some(2)), "{args:?}");
+    }
+}
+
+/// Before the minutes of a measurement, not after them.
+#[test]
+fn a_report_that_cannot_be_written_is_refused_before_the_work() {
+    let dir = temp();
+    for command in [&["baseline", "--simulated"][..], &["loadtest", "--spawn"], &["rto-rpo", "--drill"]] {
+        let output = run(dir.path(), &[command, &["--output", "absent/report.json"]].concat());
+        assert_refused(&output, 2, "--output absent/report.json: cannot be written");
+        assert_empty(dir.path());
+    }
+}
+
+/// A full disk under stdout is told, also where clap prints.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_told() {
+    let dir = temp();
+    let to = |path: &str| std::fs::File::options().write(true).open(path).unwrap();
+    for args in [&["--help"][..], &["--version"], &["bars", "--help"], &["config", "path"], &["completions", "bash"]] {
+        let output = barkeep(dir.path(), args).stdout(to("/dev/full")).output().unwrap();
+        assert_refused(&output, 1, "cannot write to stdout");
+        // A full stderr ends nothing and changes no code.
+        let output = barkeep(dir.path(), args).stderr(to("/dev/full")).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+    }
+    let created = barkeep(dir.path(), &["keys", "create", "robot"]).stderr(to("/dev/full")).output().unwrap();
+    assert_eq!(created.status.code(), Some(0), "the key was printed");
+    let quiet = run(dir.path(), &["keys", "create", "other", "--quiet"]);
+    assert!(stdout(&quiet).starts_with("bk_") && stderr(&quiet).is_empty(), "{}", stderr(&quiet));
+}

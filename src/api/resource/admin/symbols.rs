@@ -69,11 +69,14 @@ pub(crate) struct SymbolChange {
     history_from: Option<Option<NaiveDate>>,
 }
 
-/// A first day between 1970 and 2100, as everywhere.
-fn first_day(date: Option<NaiveDate>) -> Result<Option<NaiveDate>, Problem> {
+/// A first day from 1970 on, as everywhere; from a day to come on there would be nothing to fetch.
+fn first_day(date: Option<NaiveDate>, now: Ts) -> Result<Option<NaiveDate>, Problem> {
     match date {
         Some(date) if !(1970..=2100).contains(&date.year()) => {
             Err(Problem::invalid("history_from", "is not between 1970 and 2100"))
+        }
+        Some(date) if date > now.utc_date() => {
+            Err(Problem::invalid("history_from", &format!("is in the future; today is {}", now.utc_date())))
         }
         date => Ok(date),
     }
@@ -134,7 +137,7 @@ pub(crate) async fn add(
         vendor: new.vendor,
         criticality: new.criticality,
         timeframes: timeframes_of(new.timeframes)?.unwrap_or_default(),
-        history_from: first_day(new.history_from)?,
+        history_from: first_day(new.history_from, engine.clock.now())?,
     };
     let refused = |e: NameError| Problem::invalid("symbol", &e.to_string());
     let row = wanted.row(settings, &new.symbol, engine.clock.now()).map_err(refused)?;
@@ -194,7 +197,10 @@ pub(crate) async fn change(
         (row.criticality, row.criticality_source) = (criticality, CriticalitySource::Operator);
     }
     row.timeframes = timeframes.unwrap_or(row.timeframes);
-    row.history_from = first_day(history_from.unwrap_or(row.history_from))?;
+    row.history_from = match history_from {
+        Some(given) => first_day(given, api.console.engine.clock.now())?,
+        None => row.history_from,
+    };
     if row != before {
         api.console.engine.store.put_symbols(std::slice::from_ref(&row)).await?;
         let frames: Vec<&str> = row.timeframes.iter().map(|tf| tf.name()).collect();

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::ExportArgs;
-use super::files::{Manifest, differs, lock, period, put, series_dir, tidy};
+
 use crate::admin::symbols::find;
 use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
+use crate::files::{Manifest, differs, lock, period, put, series_dir, tidy};
 use crate::globals::{Globals, Session, block_on};
 use crate::lists::flat;
 use crate::output::{print, print_json};

@@ -6,7 +6,6 @@
 //! written under a temporary name, synced and renamed, so whenever the export ends, however it ends, each file is whole.
 
 #[cfg(feature = "parquet")]
-mod files;
 #[cfg(feature = "parquet")]
 mod lake;
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use chrono::{Datelike as _, NaiveDate};
 use serde::{Deserialize, Serialize};
 
-use crate::destination::Destination;
+use super::destination::Destination;
 use barkeep_market::dividend::Adjustment;
 use barkeep_market::{Symbol, Timeframe};
 
@@ -20,31 +20,36 @@ const SCHEMA: u32 = 1;
 
 /// What the last export saw; without it every series is read again, and still only files that differ are written.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Manifest {
+pub struct Manifest {
     schema: u32,
     /// The database the lake is of.
-    pub(super) database: String,
+    pub database: String,
     /// Whether prices are as traded; what `adjust` says, in the words of earlier versions.
     raw: bool,
     adjust: Option<String>,
     /// By series (`AAPL 5m`): a text that is another one when its rows may be.
-    pub(super) series: BTreeMap<String, String>,
+    pub series: BTreeMap<String, String>,
 }
 
 impl Manifest {
-    pub(super) fn new(database: String, adjust: Adjustment) -> Self {
+    #[must_use]
+    pub fn new(database: String, adjust: Adjustment) -> Self {
         let (raw, adjust) = (adjust == Adjustment::None, Some(adjust.name().to_owned()));
         Self { schema: SCHEMA, database, raw, adjust, series: BTreeMap::new() }
     }
 
     /// In which terms its prices are, in one word; earlier versions knew two.
-    pub(super) fn terms(&self) -> &str {
+    #[must_use]
+    pub fn terms(&self) -> &str {
         let former = if self.raw { Adjustment::None } else { Adjustment::Splits };
         self.adjust.as_deref().unwrap_or(former.name())
     }
 
     /// `None` when there is none, or one of another version.
-    pub(super) fn read(dir: &Path) -> Result<Option<Self>> {
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn read(dir: &Path) -> Result<Option<Self>> {
         match fs::read(dir.join(MANIFEST)) {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok().filter(|manifest: &Self| manifest.schema == SCHEMA)),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
@@ -52,18 +57,26 @@ impl Manifest {
         }
     }
 
-    pub(super) fn write(&self, dir: &Path) -> Result<()> {
+    /// Puts it into the lake.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, dir: &Path) -> Result<()> {
         put(&dir.join(MANIFEST), &serde_json::to_vec_pretty(self)?)
     }
 
     /// Where it is, for people.
-    pub(super) fn path(dir: &Path) -> PathBuf {
+    #[must_use]
+    pub fn path(dir: &Path) -> PathBuf {
         dir.join(MANIFEST)
     }
 }
 
 /// The right to write to a lake, which one export has at a time.
-pub(super) fn lock(dir: &Path) -> Result<File> {
+///
+/// # Errors
+/// When another export has it, or the file cannot be opened.
+pub fn lock(dir: &Path) -> Result<File> {
     let file = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -74,7 +87,8 @@ pub(super) fn lock(dir: &Path) -> Result<File> {
 
 /// The directory of a series below that of the lake. Other characters than the usual ones are written as in a URL, which
 /// readers of such names undo.
-pub(super) fn series_dir(symbol: &Symbol, timeframe: Timeframe) -> PathBuf {
+#[must_use]
+pub fn series_dir(symbol: &Symbol, timeframe: Timeframe) -> PathBuf {
     let mut name = String::from("symbol=");
     for byte in symbol.as_str().bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') {
@@ -88,7 +102,8 @@ pub(super) fn series_dir(symbol: &Symbol, timeframe: Timeframe) -> PathBuf {
 }
 
 /// The name of the file a day's bars are in, its first day, and the first day of the next one.
-pub(super) fn period(timeframe: Timeframe, day: NaiveDate) -> Option<(String, NaiveDate, NaiveDate)> {
+#[must_use]
+pub fn period(timeframe: Timeframe, day: NaiveDate) -> Option<(String, NaiveDate, NaiveDate)> {
     let start = |year, month| NaiveDate::from_ymd_opt(year, month, 1);
     let (year, month) = (day.year(), day.month());
     match timeframe {
@@ -101,7 +116,10 @@ pub(super) fn period(timeframe: Timeframe, day: NaiveDate) -> Option<(String, Na
 }
 
 /// Whether the file holds something else, or is not there.
-pub(super) fn differs(path: &Path, bytes: &[u8]) -> Result<bool> {
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn differs(path: &Path, bytes: &[u8]) -> Result<bool> {
     match fs::metadata(path) {
         Ok(found) if found.len() == bytes.len() as u64 => Ok(fs::read(path)? != bytes),
         Ok(_) => Ok(true),
@@ -111,7 +129,10 @@ pub(super) fn differs(path: &Path, bytes: &[u8]) -> Result<bool> {
 }
 
 /// Writes a file whole or not at all, and makes that last over a power failure.
-pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<()> {
+///
+/// # Errors
+/// When it cannot be written, synced or renamed.
+pub fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     let (destination, mut out) = Destination::open(Some(path))?;
     out.write_all(bytes)?;
     out.flush()?;
@@ -121,7 +142,10 @@ pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Removes what else an export has left in the directory of a series: files of periods without bars, and those an export
 /// did not finish. Says how many of the former there were.
-pub(super) fn tidy(dir: &Path, current: &[String]) -> Result<usize> {
+///
+/// # Errors
+/// When a file cannot be removed.
+pub fn tidy(dir: &Path, current: &[String]) -> Result<usize> {
     let mut removed = 0;
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
