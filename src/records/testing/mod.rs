@@ -17,12 +17,12 @@ pub fn symbol(name: &str, timeframes: &[Timeframe]) -> SymbolRow {
     symbol_of(name, AssetClass::Stock, timeframes)
 }
 
-/// An active symbol of standard criticality.
+/// An active symbol of standard criticality; a name that its class does not know is its own ticker.
 #[must_use]
 pub fn symbol_of(name: &str, class: AssetClass, timeframes: &[Timeframe]) -> SymbolRow {
     let symbol: Symbol = name.parse().unwrap();
     SymbolRow {
-        vendor_ticker: ticker(&symbol, class),
+        vendor_ticker: Instrument::of(&symbol, class).map_or_else(|_| name.to_owned(), |known| known.vendor_ticker),
         symbol,
         asset_class: class,
         vendor: Source::Massive,
