@@ -1,6 +1,6 @@
 //! Rows for tests, with everything a test does not care about filled in: `SymbolRow { active: false, ..symbol("AAPL",
 //! &[M5]) }`.
-#![allow(clippy::unwrap_used, reason = "a test that names no symbol shall fail")]
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test whose symbol cannot be read shall fail")]
 
 use barkeep_config::policy::Severity;
 use barkeep_market::{AssetClass, Bar, Criticality, Instrument, Source, Symbol, Timeframe, Ts};
