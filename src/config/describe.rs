@@ -128,7 +128,7 @@ pub fn schema_of(file: SettingsFile) -> Result<Json, ConfigError> {
 
 fn of_node(node: &Node, path: &str, comments: &Comments<'_>) -> Json {
     match &node.value {
-        // The names of actions are the dashboard's to know.
+        // Only the dashboard knows the names of actions.
         Value::Map(entries) if entries.is_empty() => {
             json!({ "type": ["object", "null"], "additionalProperties": list() })
         }
@@ -157,7 +157,7 @@ fn list() -> Json {
 
 fn of_scalar(text: &str, node: &Node, path: &str) -> Json {
     if path == "tui.theme" {
-        // A file of one's own is named too.
+        // A theme may also be a file.
         let known: Vec<&str> = ThemeName::names().collect();
         return json!({ "anyOf": [{ "enum": known }, { "type": ["string", "null"] }], "default": text });
     }

@@ -40,7 +40,7 @@ const ALL: [&str; 24] = [
     "USER",
     "VISUAL",
     "EDITOR",
-    // What tells of the terminal.
+    // Variables that describe the terminal.
     "NO_COLOR",
     "COLORTERM",
     "COLORFGBG",

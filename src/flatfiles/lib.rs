@@ -134,7 +134,7 @@ impl FlatFiles {
                     journal.ended(&attempt);
                     return Ok((stored, checked, attempt));
                 }
-                // It is no word about the key of the API.
+                // It says nothing about the API key.
                 Err(fault) if fault.class == Class::Auth => {
                     self.refused.get_or_init(|| Fault { class: Class::NotEntitled, ..fault }).clone()
                 }

@@ -177,7 +177,7 @@ mod tests {
         reinvest(&mut bars, Timeframe::D1, &factors, AssetClass::Stock.midnight(date("2024-03-01")));
         let was = 188.32 * (1.0 - 0.24 / 188.32);
         assert!((bars[0].close - was).abs() < 1e-9, "{}", bars[0].close);
-        assert_eq!((bars[0].volume, bars[1].close), (10.0, 188.85));
+        assert_eq!((bars[0].volume, bars[1].close), (1_000.0, 188.85));
         let mut early = [bar("2024-02-08", 188.32)];
         reinvest(&mut early, Timeframe::D1, &factors, AssetClass::Stock.midnight(date("2024-02-08")));
         assert_eq!(early[0].close, 188.32, "it is not paid yet");

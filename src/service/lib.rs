@@ -243,14 +243,20 @@ impl Service {
 
     /// The state that fits `paused` and `in_flight`, both read at one moment.
     fn state(&self, paused: bool, in_flight: usize) -> EngineState {
-        match () {
-            () if self.draining => EngineState::Draining,
-            () if self.stands_by.is_some() => EngineState::Standby,
-            () if self.failed.is_some() => EngineState::Failed,
-            () if paused && in_flight > 0 => EngineState::Pausing,
-            () if paused => EngineState::Paused,
-            () if self.active.is_empty() => EngineState::Idle,
-            () => EngineState::Running,
+        if self.draining {
+            EngineState::Draining
+        } else if self.stands_by.is_some() {
+            EngineState::Standby
+        } else if self.failed.is_some() {
+            EngineState::Failed
+        } else if paused && in_flight > 0 {
+            EngineState::Pausing
+        } else if paused {
+            EngineState::Paused
+        } else if self.active.is_empty() {
+            EngineState::Idle
+        } else {
+            EngineState::Running
         }
     }
 

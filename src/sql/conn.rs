@@ -259,7 +259,7 @@ impl Conn<'_> {
                 .await?;
             }
         }
-        // A row that cannot be read ends nothing: the connection is used again when all of them have come.
+        // Reads on after a bad row: the connection can be used again only once all rows have arrived.
         all.into_iter().collect()
     }
 

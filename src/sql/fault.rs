@@ -84,7 +84,7 @@ pub fn classify(error: Error) -> StoreError {
         Error::PoolTimedOut => StoreError::Unreachable("no connection within 5 s".into()),
         Error::PoolClosed => StoreError::Unreachable("it was closed".into()),
         Error::WorkerCrashed => StoreError::Unreachable("its worker thread ended".into()),
-        // The server broke off in the middle of a message, or what answers is no PostgreSQL.
+        // The server broke off in the middle of a message, or it is not a PostgreSQL server.
         Error::Protocol(what) => StoreError::Unreachable(printable(&what)),
         Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnNotFound(_) | Error::TypeNotFound { .. } => {
             StoreError::Unusable(format!("it holds a value that cannot be read: {}", printable(&error.to_string())))

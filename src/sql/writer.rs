@@ -247,7 +247,7 @@ impl Task {
         self.source.began();
         let mut conn = owned.conn();
         let result = match AssertUnwindSafe(job.attempt(&mut conn)).catch_unwind().await {
-            // A commit into a file that was taken away meanwhile is none.
+            // A commit to a file that was deleted meanwhile does not count.
             Ok(Ok(())) => conn.command(COMMIT).await.and_then(|()| self.source.check()),
             Ok(Err(error)) => Err(error),
             // A bug; it must not end the writer. The connection is dropped, which rolls back.

@@ -89,9 +89,9 @@ pub enum Transport {
     Connect,
     /// A time limit ran out: connecting, between two pieces of the body, or over the whole request.
     Timeout,
-    /// The connection broke before the answer was whole.
+    /// The connection was closed before the answer was complete.
     Broken,
-    /// The body is not what its encoding says (gzip).
+    /// The body does not match its content encoding (gzip).
     Encoding,
     /// The body is longer than the configured limit.
     TooLong,
@@ -126,8 +126,8 @@ const STATUSES: [(std::ops::RangeInclusive<u16>, Class, &str); 9] = [
 const TRANSPORTS: [(Transport, Class, &str); 6] = [
     (Transport::Connect, Class::Transient, "cannot connect to the vendor"),
     (Transport::Timeout, Class::Transient, "the vendor took too long"),
-    (Transport::Broken, Class::Transient, "the connection broke before the answer was whole"),
-    (Transport::Encoding, Class::Malformed, "the answer is not what its encoding says"),
+    (Transport::Broken, Class::Transient, "the connection was closed before the answer was complete"),
+    (Transport::Encoding, Class::Malformed, "the answer does not match its content encoding"),
     (Transport::TooLong, Class::Malformed, "the answer is too long"),
     (Transport::Request, Class::Permanent, "the request could not be made"),
 ];
@@ -141,7 +141,7 @@ pub fn classify(failure: Failure<'_>) -> Fault {
             let (class, meaning) = row.map_or((Class::Malformed, "unexpected answer"), |(_, c, text)| (*c, *text));
             let (class, message) = match refusal::speaker(status, body) {
                 Speaker::Between(what) => {
-                    (Class::Transient, format!("{status} from something between here and the vendor ({what})"))
+                    (Class::Transient, format!("{status} from a proxy on the way to the vendor ({what})"))
                 }
                 Speaker::Vendor { plan, said } => {
                     let class = match plan {
@@ -239,7 +239,7 @@ mod tests {
             for status in [401, 403, 404, 407] {
                 let fault = answer(status, body);
                 assert_eq!((fault.class, fault.status), (Class::Transient, Some(status)), "{status} {body}: {fault}");
-                let start = format!("{status} from something between here and the vendor {what}");
+                let start = format!("{status} from a proxy on the way to the vendor {what}");
                 assert!(fault.message.starts_with(&start), "{fault}");
             }
         }

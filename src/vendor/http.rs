@@ -63,7 +63,7 @@ pub fn describe(error: &reqwest::Error) -> &'static str {
     } else if error.is_builder() {
         "the request cannot be made"
     } else {
-        "the connection broke"
+        "the connection was lost"
     }
 }
 

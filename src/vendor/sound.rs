@@ -44,7 +44,7 @@ pub(crate) fn check(bars: &[Bar], query: &AggregateQuery) -> Result<(), Fault> {
     match coarser(bars, query) {
         Some(wider) => {
             let asked = query.timeframe.name();
-            Err(Fault::malformed(format!("the {all} bars are {wider} apart, {asked} bars were asked for")))
+            Err(Fault::malformed(format!("the {all} bars are {wider} apart, {asked} bars were requested")))
         }
         None => Ok(()),
     }

@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use self::history::{fill, go_back};
-use self::incidents::Stage;
+use self::incidents::DemoTargets;
 use self::symbols::{DemoSymbol, Problem, demo_symbols};
 use crate::exit::{CliError, DATABASE, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
@@ -93,7 +93,7 @@ async fn play(
     let dashboard = Dashboard { args, keymap, label, loader: None, instance: None, opened: Some(opened) };
     let (vendor, clock) = (Arc::clone(vendor), Arc::clone(&session.clock));
     let now = clock.now();
-    let stage = Stage { vendor, clock, database, bad_ticker: BAD_TICKER.to_owned() };
+    let stage = DemoTargets { vendor, clock, database, bad_ticker: BAD_TICKER.to_owned() };
     let beside = async {
         if let Ok((handle, stopping)) = runs.await {
             let (again, stop) = (handle.clone(), stopping.clone());

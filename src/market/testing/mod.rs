@@ -1,6 +1,6 @@
 //! Values for tests, with everything a test does not care about filled in: `Bar { volume: 0.0, ..bar(ts, 10.0) }`.
 
-#![allow(clippy::unwrap_used, reason = "a test with a time that is none shall fail")]
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test whose time cannot be read shall fail")]
 
 use chrono::{DateTime, NaiveDate};
 

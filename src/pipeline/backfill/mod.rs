@@ -165,7 +165,7 @@ impl Backfill {
         let stop = cancel.child_token();
         let (run, writer) = Run::open(self, engine, context, before.as_ref(), progress, &stop);
         if let Some(before) = &before {
-            // Whoever looks at the order sees that its turn has come.
+            // Whoever watches the queued execution sees that it has started.
             engine.store.take_execution(&run.execution, &before.owner).await?;
         }
         let outcome = {

@@ -79,7 +79,7 @@ impl Run<'_> {
                         pause(&fetcher.cancel, delay).await;
                     }
                     let fetched = fetcher.fetch(number, &item).await;
-                    // What a failed item did bring has features too.
+                    // Bars that an item stored before it failed get features too.
                     let featured = feature_runner.ended(&item).await.map_err(ItemError::Store);
                     let outcome = fetched.and(featured);
                     (item, number, outcome)
@@ -89,7 +89,7 @@ impl Run<'_> {
             match done {
                 Ok((item, number, outcome)) => {
                     if let Some(error) = self.item_ended(&item, number, outcome) {
-                        // The first fatal error counts; what runs is let finish, nothing new starts.
+                        // Keeps the first fatal error; running items finish, no new ones start.
                         fatal.get_or_insert(error);
                         self.fetcher.cancel.cancel();
                     }

@@ -76,7 +76,7 @@ impl Run<'_> {
                     }
                     Err(fault) => {
                         tracing::info!(symbol = %row.symbol, error = %fault, "cannot look up a symbol at the vendor");
-                        // What it does not say of one name it says of none.
+                        // If it fails for one name, it fails for all.
                         asks = false;
                     }
                 }
@@ -130,7 +130,7 @@ impl Run<'_> {
         let long = |range: Interval, fewest| sessions(&engine.calendar, class, range) >= fewest;
         Ok(match (stored.first, stored.last) {
             (Some(first), Some(last)) if first < range.end => {
-                // An end that is known already is no question.
+                // Nothing to ask where the end is known already.
                 let end = Interval::new(last.max(range.start), clipped(range, row).end);
                 Some(end).filter(|end| end.start < end.end && long(*end, AT_THE_END))
             }
@@ -165,7 +165,7 @@ impl Told {
                     row.symbol
                 ));
             }
-            // Bars are stored, only not of this range: worth a word, no failure.
+            // There are bars, only not in this range: a note, not a failure.
             _ if stored.last.is_some() => self.notes.push(text),
             _ => drop(self.failed.insert(row.symbol.clone(), text)),
         }

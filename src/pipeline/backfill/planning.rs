@@ -183,7 +183,7 @@ fn seconds(items: &[Item], tokens: &BTreeMap<Source, Tokens>) -> f64 {
     let of = |(vendor, tokens): (&Source, &Tokens)| {
         let mine = items.iter().filter(|item| item.request.vendor() == *vendor && item.request.is_limited());
         let requests = mine.map(|item| item.requests).sum();
-        // A place of an unlimited key is no wait worth telling.
+        // Without a limit the wait is too short to report.
         let limit = if vendor.is_usual() && tokens.window < vendor.window() { 0 } else { tokens.limit };
         let window = tokens.window.as_millis();
         let used = tokens.used.iter().filter(|at| tokens.now - **at < i64::try_from(window).unwrap_or(i64::MAX));

@@ -81,7 +81,7 @@ impl Fetcher {
         match self.dispatcher.aggregates(&probe, None, token).await {
             Ok((page, attempt)) if page.bars.is_empty() => {
                 let ids = self.registry.series_ids(symbol, query.timeframe.family(), &self.engine.settings).await?;
-                // The stored bars there are are no longer sent.
+                // The bars stored there are no longer sent.
                 self.verify(&ids, gap, &[]).await?;
                 let answers = self.without_bars(Arc::new(ids), gap, self.verdict(false, gap)).await?;
                 let request = Some(self.request_row(&attempt));

@@ -95,7 +95,7 @@ impl Fetcher {
                 break;
             }
             let answers = self.answers_of(piece, date, &mut lacking);
-            // It tells of the time when it was asked for.
+            // It is as old as its request.
             let job = PageJob::fetched(answers, None, attempt.started_at);
             pending.push_back(self.ingest.send(job).await);
             if pending.len() > UNCOMMITTED

@@ -49,7 +49,7 @@ impl Fetcher {
             let (conflicting, unreadable) = (page.conflicting.len(), page.unreadable.len());
             tracing::debug!(%date, conflicting, unreadable, other_days = page.dropped, "rows of the grouped answer left out");
         }
-        // The reader has left those out that contradict themselves or cannot be read.
+        // The reader already left out rows that contradict each other or cannot be read.
         let by_ticker: std::collections::HashMap<&str, &barkeep_market::Bar> =
             page.bars.iter().map(|(ticker, bar)| (ticker.as_str(), bar)).collect();
         let mut answers = Vec::new();

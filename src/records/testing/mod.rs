@@ -1,6 +1,6 @@
 //! Rows for tests, with everything a test does not care about filled in: `SymbolRow { active: false, ..symbol("AAPL",
 //! &[M5]) }`.
-#![allow(clippy::unwrap_used, reason = "a test that names no symbol shall fail")]
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test whose symbol cannot be read shall fail")]
 
 use barkeep_config::policy::Severity;
 use barkeep_market::{AssetClass, Bar, Criticality, Instrument, Source, Symbol, Timeframe, Ts};
@@ -17,12 +17,12 @@ pub fn symbol(name: &str, timeframes: &[Timeframe]) -> SymbolRow {
     symbol_of(name, AssetClass::Stock, timeframes)
 }
 
-/// An active symbol of standard criticality.
+/// An active symbol of standard criticality; a name that its class does not know is its own ticker.
 #[must_use]
 pub fn symbol_of(name: &str, class: AssetClass, timeframes: &[Timeframe]) -> SymbolRow {
     let symbol: Symbol = name.parse().unwrap();
     SymbolRow {
-        vendor_ticker: ticker(&symbol, class),
+        vendor_ticker: Instrument::of(&symbol, class).map_or_else(|_| name.to_owned(), |known| known.vendor_ticker),
         symbol,
         asset_class: class,
         vendor: Source::Massive,

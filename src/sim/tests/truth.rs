@@ -93,7 +93,7 @@ async fn the_truth_is_told_over_http() {
     for (bad, words) in [
         ("truth?ticker=AAPL", "timeframe"),
         ("truth?ticker=AAPL&timeframe=9m&from=2025-06-12&to=2025-06-12", "9m"),
-        ("truth?ticker=AAPL&timeframe=1h&from=noon&to=2025-06-12", "`noon` is no time"),
+        ("truth?ticker=AAPL&timeframe=1h&from=noon&to=2025-06-12", "`noon` is not a time"),
     ] {
         let got = control(&sim.sim, "GET", bad, "").await;
         assert!(got.status == 400 && got.text().contains(words), "{}", got.text());

@@ -59,7 +59,7 @@ fn window(query: &AggregateQuery, cursor: Option<&Cursor>) -> Result<Interval, F
     }
     let start = match cursor {
         None => query.range.start,
-        Some(Cursor(start)) => Ts(start.parse().map_err(|_| refuse("a cursor that names no window"))?),
+        Some(Cursor(start)) => Ts(start.parse().map_err(|_| refuse("a cursor without a window"))?),
     };
     let end = start + i64::try_from(most()).unwrap_or(i64::MAX).saturating_mul(tf.width());
     let window = Interval::new(start, end).intersect(query.range);

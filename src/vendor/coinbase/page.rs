@@ -19,7 +19,7 @@ pub(super) fn candles(body: &[u8], query: &AggregateQuery, window: Interval) -> 
     let rows: Vec<Candle> = serde_json::from_slice(body).map_err(|e| unreadable(body, &e))?;
     // Both ends are inclusive, so that one more may come than fits.
     if rows.len() as u64 > most() + 1 {
-        return Err(Fault::malformed(format!("{} candles came where at most {} fit", rows.len(), most())));
+        return Err(Fault::malformed(format!("{} candles in the answer, at most {} fit", rows.len(), most())));
     }
     let width = query.timeframe.width();
     let near = Interval::new(window.start - width, window.end + width);
@@ -29,7 +29,9 @@ pub(super) fn candles(body: &[u8], query: &AggregateQuery, window: Interval) -> 
         let ts = Ts(seconds.saturating_mul(SECOND));
         if !window.contains(ts) {
             if !near.contains(ts) {
-                return Err(Fault::malformed(format!("a candle of {seconds} (seconds) came, {window} was asked for")));
+                return Err(Fault::malformed(format!(
+                    "a candle at {seconds} s lies outside the requested range {window}"
+                )));
             }
             dropped += 1;
             continue;

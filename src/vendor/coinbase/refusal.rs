@@ -23,7 +23,7 @@ pub(super) fn refused(status: u16, body: &str, product: &str) -> Fault {
         }
         (408 | 500..=599, _) => (Class::Transient, "Coinbase failed".to_owned()),
         (400..=499, Some(_)) => (Class::Permanent, "Coinbase refused the request".to_owned()),
-        (400..=499, None) => (Class::Transient, "refused by something between here and Coinbase".to_owned()),
+        (400..=499, None) => (Class::Transient, "refused by a proxy on the way to Coinbase".to_owned()),
         _ => (Class::Malformed, "unexpected answer".to_owned()),
     };
     let said = said.map(|said| format!(": {said}")).unwrap_or_default();

@@ -90,7 +90,7 @@ impl Dispatcher {
                 all.extend(rows);
                 let Some(next) = next else { break };
                 if seen.len() >= LIST_PAGES || !seen.insert(next.clone()) {
-                    return Err(Fault::malformed(format!("the pages of {endpoint} do not end")));
+                    return Err(Fault::malformed(format!("the pages of {endpoint} never end")));
                 }
                 cursor = Some(next);
             }

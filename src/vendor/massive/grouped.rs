@@ -23,7 +23,7 @@ pub(super) fn grouped(body: &[u8], class: AssetClass, date: NaiveDate) -> Result
     let request_id = envelope.request_id.as_deref().map(identifier);
     let rows = envelope.rows(Counts::Exact)?;
     if envelope.next_url().is_some() {
-        return Err(Fault::malformed("a market day came in more than one page"));
+        return Err(Fault::malformed("a market day has more than one page"));
     }
     let day = day(class, date);
     let mut bars: Vec<(String, Bar)> = Vec::with_capacity(rows.len());
@@ -49,7 +49,7 @@ pub(super) fn grouped(body: &[u8], class: AssetClass, date: NaiveDate) -> Result
         return Err(Fault::malformed(text));
     }
     if bars.is_empty() && !rows.is_empty() {
-        return Err(Fault::malformed(format!("none of the {} rows is a bar that can be true", rows.len())));
+        return Err(Fault::malformed(format!("none of the {} rows is a valid bar", rows.len())));
     }
     bars.sort_by(|a, b| a.0.cmp(&b.0));
     drop_repeats(&mut bars, |a, b| a.0 == b.0, |row| row.1.value_bits());

@@ -341,11 +341,11 @@ const HTML: &[u8] = b"<html><head><title>Forbidden</title></head><body>nginx</bo
 #[tokio::test]
 async fn a_refusal_of_something_in_between_is_tried_again() {
     for (status, body, what) in [
-        ("403 Forbidden", HTML, "403 from something between here and the vendor (an HTML page)"),
-        ("403 Forbidden", b"", "403 from something between here and the vendor (an empty answer)"),
-        ("401 Unauthorized", HTML, "401 from something between here and the vendor (an HTML page)"),
-        ("404 Not Found", HTML, "404 from something between here and the vendor (an HTML page)"),
-        ("407 Proxy Authentication Required", HTML, "407 from something between here and the vendor (an HTML page;"),
+        ("403 Forbidden", HTML, "403 from a proxy on the way to the vendor (an HTML page)"),
+        ("403 Forbidden", b"", "403 from a proxy on the way to the vendor (an empty answer)"),
+        ("401 Unauthorized", HTML, "401 from a proxy on the way to the vendor (an HTML page)"),
+        ("404 Not Found", HTML, "404 from a proxy on the way to the vendor (an HTML page)"),
+        ("407 Proxy Authentication Required", HTML, "407 from a proxy on the way to the vendor (an HTML page;"),
     ] {
         let fault = outcome(answer(status, "Content-Type: text/html\r\n", body)).await.unwrap_err();
         assert_eq!(fault.class, Class::Transient, "{fault}");

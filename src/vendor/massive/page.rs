@@ -74,7 +74,7 @@ pub(super) fn aggregates(
     let query_count = envelope.query_count.map_or(0, |Whole(n)| u64::try_from(n).unwrap_or(0));
     let full = query_count >= most || [query_count, count].iter().any(|n| [DEFAULT_LIMIT, most].contains(n));
     if full && next.is_none() && sound::is_cut(&bars, query) {
-        let text = format!("the page is full ({query_count} base bars, {count} bars) and names no next one");
+        let text = format!("the page is full ({query_count} base bars, {count} bars) and has no next page");
         return Err(Fault::malformed(text));
     }
     Ok(Page {

@@ -219,7 +219,7 @@ fn minutes(n: i64, asked: i64, used: i64, next: bool) -> Result<Page, Fault> {
 fn a_full_page_that_names_no_next_one_is_refused() {
     for (rows, used) in [(50_000, 50_000), (5_000, 5_000), (40, 50_000), (40, 5_000), (5_000, 60)] {
         let fault = minutes(rows, 60_000, used, false).unwrap_err();
-        assert!(fault.message.contains("is full") && fault.message.contains("names no next one"), "{fault}");
+        assert!(fault.message.contains("is full") && fault.message.contains("has no next page"), "{fault}");
         assert!(minutes(rows, 60_000, used, true).unwrap().full, "{rows}");
         // It ends where the range ends.
         assert!(minutes(rows, rows, used, false).unwrap().full, "{rows}");
@@ -242,7 +242,7 @@ fn a_full_page_of_a_symbol_that_rests_at_its_end_is_whole() {
         let body = with_rows(&rows).replace(&format!("\"queryCount\":{n},"), "\"queryCount\":5000,");
         read(&query(Timeframe::M5, AssetClass::Stock, from, to), &body)
     };
-    assert!(day(1).unwrap_err().message.contains("names no next one"));
+    assert!(day(1).unwrap_err().message.contains("has no next page"));
     assert!(day(36).unwrap().full, "three hours of silence are nothing new for it");
 }
 

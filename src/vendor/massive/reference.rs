@@ -151,7 +151,7 @@ pub(super) fn details(body: &[u8], asked: &str) -> Result<TickerDetails, Fault> 
         return Err(Fault::malformed(format!("the vendor answered 200 with status {}", shown(status))));
     }
     let Some(Object(row)) = body.results else {
-        return Err(Fault::malformed(format!("the answer says nothing of {asked}")));
+        return Err(Fault::malformed(format!("the answer says nothing about {asked}")));
     };
     if row.known.ticker != asked {
         let ticker = shown(&row.known.ticker);

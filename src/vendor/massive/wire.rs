@@ -149,7 +149,7 @@ impl<'de, R: Deserialize<'de>> Deserialize<'de> for Rows<R> {
                 let mut rows = Vec::new();
                 while let Some(row) = seq.next_element()? {
                     if rows.len() as u64 >= PAGE_LIMIT {
-                        let text = format!("more than {PAGE_LIMIT} results, at most {PAGE_LIMIT} were asked for");
+                        let text = format!("more than {PAGE_LIMIT} results, at most {PAGE_LIMIT} were requested");
                         return Err(de::Error::custom(text));
                     }
                     rows.push(row);

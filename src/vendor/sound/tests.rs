@@ -125,7 +125,7 @@ fn bars_of_a_coarser_timeframe_are_named() {
     let from = TUESDAY + 4 * HOUR;
     let crypto = |timeframe| query(timeframe, AssetClass::Crypto);
     for (asked, step, n, said) in [
-        (stock(Timeframe::M5), HOUR, 7, "the 7 bars are 1h apart, 5m bars were asked for"),
+        (stock(Timeframe::M5), HOUR, 7, "the 7 bars are 1h apart, 5m bars were requested"),
         (stock(Timeframe::M1), 15 * MINUTE, 12, "15m apart, 1m bars"),
         (stock(Timeframe::M15), HOUR, 16, "1h apart, 15m bars"),
     ] {

@@ -43,25 +43,23 @@ pub(super) fn changed(row: &SymbolRow, class: AssetClass, bars: i64) -> Result<S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use barkeep_market::Timeframe;
+    use barkeep_store::testing::symbol_of;
 
-    fn row(name: &str, class: &str, ticker: &str) -> SymbolRow {
-        serde_json::from_value(serde_json::json!({
-            "symbol": name, "asset_class": class, "vendor_ticker": ticker, "criticality": "low",
-            "timeframes": ["1d"], "active": true, "paused": false, "added_at": "2024-01-02T00:00:00Z",
-        }))
-        .unwrap()
+    fn row(name: &str, class: AssetClass) -> SymbolRow {
+        symbol_of(name, class, &[Timeframe::D1])
     }
 
     #[test]
     fn a_class_changes_while_no_stored_bar_becomes_wrong() {
-        let stock = row("TUSD", "stock", "TUSD");
+        let stock = row("TUSD", AssetClass::Stock);
         let crypto = changed(&stock, AssetClass::Crypto, 0).unwrap();
         assert_eq!((crypto.asset_class, crypto.vendor_ticker.as_str()), (AssetClass::Crypto, "X:TUSDUSD"));
         let refused = changed(&stock, AssetClass::Crypto, 12).unwrap_err();
         assert!(refused.message.contains("12 bars of TUSD as stock") && refused.code == 2, "{}", refused.message);
         assert_eq!(changed(&stock, AssetClass::Etf, 12).unwrap().asset_class, AssetClass::Etf);
-        let other = changed(&row("BTC-USD", "stock", "BTC-USD"), AssetClass::Crypto, 0).unwrap_err();
+        let other = changed(&row("BTC-USD", AssetClass::Stock), AssetClass::Crypto, 0).unwrap_err();
         assert!(other.message.contains("is called BTC"), "{}", other.message);
-        assert!(changed(&row("BTCX", "stock", "BTCX"), AssetClass::Crypto, 0).is_ok());
+        assert!(changed(&row("BTCX", AssetClass::Stock), AssetClass::Crypto, 0).is_ok());
     }
 }

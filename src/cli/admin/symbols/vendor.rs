@@ -33,18 +33,16 @@ pub(super) fn changed(row: &SymbolRow, vendor: Source, bars: i64) -> Result<Symb
 #[cfg(test)]
 mod tests {
     use super::*;
+    use barkeep_market::{AssetClass, Timeframe};
+    use barkeep_store::testing::symbol_of;
 
-    fn row(name: &str, class: &str, ticker: &str) -> SymbolRow {
-        serde_json::from_value(serde_json::json!({
-            "symbol": name, "asset_class": class, "vendor_ticker": ticker, "criticality": "low",
-            "timeframes": ["1d"], "active": true, "paused": false, "added_at": "2024-01-02T00:00:00Z",
-        }))
-        .unwrap()
+    fn row(name: &str, class: AssetClass) -> SymbolRow {
+        symbol_of(name, class, &[Timeframe::D1])
     }
 
     #[test]
     fn a_vendor_changes_only_while_there_are_no_bars() {
-        let massive = row("BTC", "crypto", "X:BTCUSD");
+        let massive = row("BTC", AssetClass::Crypto);
         let coinbase = changed(&massive, Source::Coinbase, 0).unwrap();
         assert_eq!((coinbase.vendor, coinbase.vendor_ticker.as_str()), (Source::Coinbase, "BTC-USD"));
         let back = changed(&coinbase, Source::Massive, 0).unwrap();
@@ -56,7 +54,7 @@ mod tests {
                 && refused.message.contains("are never mixed in one series")
         );
         assert!(refused.hint.unwrap().contains("symbols add BTC --vendor coinbase"));
-        let stock = changed(&row("AAPL", "stock", "AAPL"), Source::Coinbase, 0).unwrap_err();
+        let stock = changed(&row("AAPL", AssetClass::Stock), Source::Coinbase, 0).unwrap_err();
         assert!(stock.message.contains("crypto only"), "{}", stock.message);
     }
 }

@@ -80,7 +80,7 @@ impl Incident {
 }
 
 /// What the incidents happen to.
-pub(super) struct Stage {
+pub(super) struct DemoTargets {
     pub(super) vendor: Arc<Sim>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) database: PathBuf,
@@ -88,7 +88,7 @@ pub(super) struct Stage {
     pub(super) bad_ticker: String,
 }
 
-impl Stage {
+impl DemoTargets {
     /// Goes through all incidents again and again, until the engine is to stop.
     pub(super) async fn play(&self, (handle, stopping): Opened) {
         let acts = async {
@@ -198,10 +198,10 @@ mod tests {
     use barkeep_base::clock::SystemClock;
     use barkeep_sim::SimConfig;
 
-    async fn stage() -> Stage {
+    async fn stage() -> DemoTargets {
         let port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let vendor = Sim::start(port, SimConfig::default(), Arc::new(SystemClock)).await.unwrap();
-        Stage {
+        DemoTargets {
             vendor: Arc::new(vendor),
             clock: Arc::new(SystemClock),
             database: PathBuf::new(),

@@ -113,7 +113,7 @@ fn every_file_is_read_and_names_its_mistakes() {
     let good = file::source(ThemeKind::Nord).unwrap();
     for (from, to, said) in [
         ("fresh:", "frsh:", "'frsh' is not a role"),
-        ("stale: '#", "stale: '", "is no color; write '#rrggbb'"),
+        ("stale: '#", "stale: '", "is not a color; write '#rrggbb'"),
         ("\nwarn:", "\n#warn:", "no color for 'warn'; add a line warn:"),
         ("\nwarn:", "\naging: '#ffffff'\nwarn:", "'aging' is given twice"),
     ] {
