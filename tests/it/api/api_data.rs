@@ -574,6 +574,13 @@ async fn symbols_are_kept_changed_and_let_go(bench: Bench) {
     let changed = put(&one, json!({ "criticality": "low", "timeframes": ["1d", "1h", "1d"] })).await.json();
     assert_eq!((&changed["criticality"], &changed["timeframes"]), (&json!("low"), &json!(["1h", "1d"])));
     assert_eq!(served.json(&one).await, changed);
+    // From a day to come on there would be nothing to fetch.
+    for refused in [
+        put(&one, json!({ "history_from": "2099-01-01" })).await.problem(422),
+        served.post(all, &json!({ "symbol": "SOL", "history_from": "2099-01-01" })).await.problem(422),
+    ] {
+        assert!(refused["detail"].as_str().unwrap().contains("is in the future"), "{refused}");
+    }
     put(&format!("{all}/NOPE"), json!({ "active": false })).await.problem(404);
     assert_eq!(served.send("DELETE", &one, &[], "").await.status, 204);
     assert_eq!(served.json(all).await["symbols"], json!([]));
