@@ -11,12 +11,16 @@ pub(crate) const BEHIND: u64 = 10;
 /// Series after them of which pages are asked. They hold a page at least, however few bars the others have.
 pub(crate) const PAGED: u64 = 15;
 const FEWEST_PAGED_BARS: u64 = 2_000;
+/// Requests that one statement fills in: what a trigger looks at again does not fit into memory at any size.
+const PIECE: usize = 1_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Size {
     pub(crate) bars: u64,
     pub(crate) series: u64,
     pub(crate) requests: u64,
+    /// How close together the requests were made.
+    pub(crate) requests_a_minute: u64,
 }
 
 /// The symbol of a series, as the fill names it: `G00000`, `G00001` and so on.
@@ -40,6 +44,17 @@ pub(crate) async fn settle(url: &str) {
     );
     let none = format!("DELETE FROM coverage WHERE series_id <= {BEHIND}");
     execute(url, vec![none, all]).await;
+}
+
+/// The size of the table of requests with its indexes, where the database says it.
+pub(crate) async fn bytes_of_requests(url: &str) -> Option<i64> {
+    if url.starts_with("sqlite") {
+        return None;
+    }
+    let mut conn = PgConnection::connect(url).await.unwrap();
+    let bytes = sqlx::query_scalar("SELECT pg_total_relation_size('vendor_requests')").fetch_one(&mut conn).await;
+    conn.close().await.unwrap();
+    Some(bytes.unwrap())
 }
 
 async fn execute(url: &str, statements: Vec<String>) {
@@ -67,7 +82,7 @@ async fn execute(url: &str, statements: Vec<String>) {
 
 /// The same rows in both dialects. A price that rises by a cent a bar within an hour is a price.
 fn statements(size: &Size, sqlite: bool) -> Vec<String> {
-    let Size { bars, series, requests } = *size;
+    let Size { bars, series, requests, requests_a_minute } = *size;
     let (now, each) = (SystemClock.now().floor(MINUTE).ms(), bars / series);
     let time = |ms: &str| if sqlite { ms.to_owned() } else { format!("to_timestamp(({ms}) / 1000.0)") };
     // Where the bars of series `s.id` end, and how many there are.
@@ -131,17 +146,19 @@ fn statements(size: &Size, sqlite: bool) -> Vec<String> {
             b = count("b", each)
         ));
     }
-    if requests > 0 {
+    let spacing = 60_000 / requests_a_minute.max(1);
+    for first in (0..requests).step_by(PIECE) {
+        let piece = (requests - first).min(PIECE as u64);
         all.push(format!(
             "INSERT INTO vendor_requests (endpoint, ticker, timeframe, asked_from, asked_to, attempt, started_at, latency_ms,
                  status, outcome, row_count, query_count, bytes, request_id, changed)
-             SELECT 'aggs', 'X:G' || {p} || 'USD', '1m', {from}, {to}, 1, {to}, 200, 200, 'ok', 1000, 1000, 100000,
+             SELECT 'aggregates', 'X:G' || {p} || 'USD', '1m', {from}, {to}, 1, {to}, 200, 200, 'ok', 1000, 1000, 100000,
                  'growth', 1000
              FROM {r}",
-            p = padded(&format!("r.n % {series}")),
-            from = time(&format!("{past} + r.n * 12000 - {DAY}")),
-            to = time(&format!("{now} - ({requests} - r.n) * 12000")),
-            r = count("r", requests)
+            p = padded(&format!("(r.n + {first}) % {series}")),
+            from = time(&format!("{past} + (r.n + {first}) * {spacing} - {DAY}")),
+            to = time(&format!("{now} - ({requests} - {first} - r.n) * {spacing}")),
+            r = count("r", piece)
         ));
     }
     all

@@ -1,5 +1,6 @@
 //! How the time of each operation grows with the database: `cargo bench --bench growth`, with `-- sqlite` or `-- postgres`
-//! for one of them, `-- large` for 100 million bars too, `-- quick` for a hundredth of every size.
+//! for one of them, `-- large` for 100 million bars too, `-- quick` for a hundredth of every size, `-- busy` for requests at
+//! a hundred a minute alone.
 //!
 //! A size is filled by SQL, then the real program is timed on it, start of the process included. The exponent of an
 //! operation is `e` in `time ~ size^e` between two sizes: 0 is as fast at any size, 1 is proportional, and what is above 1
@@ -22,7 +23,11 @@ use fill::Size;
 use operations::{OPERATIONS, Times, measure};
 
 /// Requests of a year at the five a minute of the free plan.
-const YEAR_OF_REQUESTS: u64 = 5 * 60 * 24 * 365;
+const YEAR_OF_REQUESTS: u64 = FREE_PLAN * 60 * 24 * 365;
+const FREE_PLAN: u64 = 5;
+/// Requests a minute of `-- busy`, and how many of them: nine days, and the ninety that are kept unless somebody says otherwise.
+const BUSY: u64 = 100;
+const BUSY_REQUESTS: [u64; 2] = [BUSY * 60 * 24 * 9, BUSY * 60 * 24 * 90];
 /// What grows no faster than its size, the exponent of a measurement being what it is.
 const LINEAR: f64 = 1.1;
 /// Operations below this are told without a verdict: their time is that of starting a process.
@@ -34,12 +39,18 @@ struct Axis {
     sizes: Vec<(f64, Size)>,
 }
 
-fn axes(large: bool, quick: bool) -> Vec<Axis> {
+fn axes(large: bool, quick: bool, busy: bool) -> Vec<Axis> {
     let scale = if quick { 100 } else { 1 };
+    if busy {
+        let size = |requests: u64| Size { bars: 1_000_000, series: 50, requests, requests_a_minute: BUSY };
+        let sizes = BUSY_REQUESTS.map(|n| size(n / scale)).map(|size| (size.requests as f64, size));
+        return vec![Axis { name: "requests", sizes: sizes.to_vec() }];
+    }
     let size = |bars: u64, series: u64, requests: u64| Size {
         bars: bars / scale,
         series: if quick && series > 50 { series / 10 } else { series },
         requests: requests / scale,
+        requests_a_minute: FREE_PLAN,
     };
     let bars = [1_000_000, 10_000_000].into_iter().chain(large.then_some(100_000_000));
     let of = |n: Size, of: fn(&Size) -> u64| (of(&n) as f64, n);
@@ -112,6 +123,10 @@ async fn on(database: &str, axes: &[Axis], cluster: Option<&postgres::Cluster>) 
                 size.requests,
                 filled.as_secs_f64()
             );
+            if let Some(bytes) = fill::bytes_of_requests(&url).await.filter(|_| size.requests > 0) {
+                let each = bytes as f64 / size.requests as f64;
+                println!("  {database}: requests take {:.1} GB, {each:.0} bytes each", bytes as f64 / 1e9);
+            }
             known.push((*size, times));
             if let (Some(cluster), Some(name)) = (cluster, &name) {
                 cluster.drop_database(name).await;
@@ -131,7 +146,7 @@ fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     let has = |word: &str| asked.iter().any(|a| a == word);
     let wanted = |database: &str| !(has("sqlite") || has("postgres")) || has(database);
-    let axes = axes(has("large"), has("quick"));
+    let axes = axes(has("large"), has("quick"), has("busy"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         if wanted("sqlite") {

@@ -11,7 +11,7 @@ use barkeep::market::ts::DAY;
 use barkeep::pipeline::Backfill;
 use barkeep::pipeline::events::{Event, ItemTiming, Listener};
 use barkeep::pipeline::select::{Selection, TimeBound};
-use barkeep::store::{self, ExecutionStatus, Trigger};
+use barkeep::store::{self, ExecutionStatus, StoreOptions, Trigger};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -47,10 +47,22 @@ pub(crate) fn settings(vendor: &str, features: bool) -> Config {
     Config::from(loaded)
 }
 
+/// Settings with so many connections that write.
+pub(crate) fn with_writers(mut settings: Config, writers: u32) -> Config {
+    let of = Arc::make_mut(&mut settings.settings);
+    of.database_writers = writers;
+    // One sends heartbeats, two read.
+    of.database_connections = writers + 3;
+    settings
+}
+
 /// Fills an empty database and leaves it filled.
 pub(crate) async fn run(settings: Config, database: &str, now: Ts, mode: Mode) -> Run {
     let load = config::baseline_load().unwrap();
-    let store = store::open(database, false).await.unwrap();
+    let of = &settings.settings;
+    let opening =
+        StoreOptions { connections: of.database_connections, writers: of.database_writers, ..StoreOptions::default() };
+    let store = store::open_with(database, false, opening).await.unwrap();
     let phases = Arc::new(Phases::default());
     let listener = Arc::clone(&phases) as Arc<dyn Listener>;
     let (key, clock) = (SecretString::from("key-of-the-benchmark"), Arc::new(FixedClock::at(now)));

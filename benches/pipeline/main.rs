@@ -1,5 +1,6 @@
 //! The pipeline against the figures it must reach: `cargo bench --bench pipeline`, or with `-- postgres`, `sqlite`,
-//! `features`, `memory`, `modes` for some of it; `-- once` leaves the yardsticks out and repeats nothing, for a profiler.
+//! `features`, `memory`, `modes` for some of it; `-- writers` compares numbers of connections that write, and is left out
+//! unless it is named; `-- once` leaves the yardsticks out and repeats nothing, for a profiler.
 //!
 //! Every yardstick is measured in the same run, in turn with what it measures, so that a slow machine slows both. What
 //! shares the machine's processors is named in the output: this process (the engine), the simulated vendor (a process of
@@ -20,12 +21,14 @@ mod yardstick;
 
 use std::time::Duration;
 
-use barkeep::config::{Mode, postgres_programs};
+use barkeep::config::{Config, Mode, postgres_programs};
 use barkeep::market::Ts;
 
 /// The instant every run is made at: a Saturday, so that no bar is still growing.
 const NOW: &str = "2026-01-17T12:00:00Z";
 const ROUNDS: usize = 3;
+/// Connections that write, as `-- writers` compares them; the first is the yardstick.
+const WRITERS: [u32; 3] = [1, 2, 4];
 
 fn now() -> Ts {
     Ts::from(chrono::DateTime::parse_from_rfc3339(NOW).unwrap().to_utc())
@@ -75,8 +78,12 @@ fn show(what: &str, run: &load::Run, engine: f64, vendor: f64) {
 
 /// One run, shown; engine and vendor processor time beside it.
 async fn measured(what: &str, vendor: &vendor::Vendor, database: &str, features: bool, mode: Mode) -> load::Run {
+    measured_with(what, vendor, database, load::settings(&vendor.url, features), mode).await
+}
+
+async fn measured_with(what: &str, vendor: &vendor::Vendor, database: &str, settings: Config, mode: Mode) -> load::Run {
     let before = (cpu_seconds("/proc/self/stat"), vendor.cpu_seconds());
-    let run = load::run(load::settings(&vendor.url, features), database, now(), mode).await;
+    let run = load::run(settings, database, now(), mode).await;
     let after = (cpu_seconds("/proc/self/stat"), vendor.cpu_seconds());
     show(what, &run, after.0 - before.0, after.1 - before.1);
     run
@@ -121,6 +128,33 @@ impl Bench {
                 ours / copy * 100.0,
                 verdict(ours >= 0.7 * copy)
             );
+        }
+    }
+
+    /// Several connections that write against one, in turn, without features and with them.
+    async fn writers(&self) {
+        let Some(cluster) = server() else { return };
+        for features in [false, true] {
+            let mut rates: Vec<Vec<f64>> = vec![Vec::new(); WRITERS.len()];
+            for _ in 0..self.rounds() {
+                for (rates, writers) in rates.iter_mut().zip(WRITERS) {
+                    let name = cluster.create_database().await;
+                    let settings = load::with_writers(load::settings(&self.vendor.url, features), writers);
+                    let what = format!("{writers} to write");
+                    let run = measured_with(&what, &self.vendor, &cluster.url(&name), settings, Mode::Pipeline).await;
+                    rates.push((run.bars + run.feature_rows) as f64 / seconds(run.wall));
+                    cluster.drop_database(&name).await;
+                }
+            }
+            let rates: Vec<f64> = rates.into_iter().map(median).collect();
+            let rows = if features { "bars and features" } else { "bars" };
+            let one = rates.first().copied().unwrap_or_default();
+            for (rate, writers) in rates.iter().zip(WRITERS) {
+                println!(
+                    "writers    {rows}: {writers} connections that write, {rate:.0} rows/s, {:.2} of one",
+                    rate / one
+                );
+            }
         }
     }
 
@@ -265,7 +299,8 @@ fn main() {
             std::thread::available_parallelism().map_or(1, usize::from)
         );
         let some = ["postgres", "sqlite", "features", "memory"];
-        if some.into_iter().any(wanted) {
+        let writers = asked.iter().any(|a| a == "writers");
+        if writers || some.into_iter().any(wanted) {
             let vendor = vendor::Vendor::start(dir.path(), NOW, "0ms");
             let bench = Bench { dir, vendor, once };
             let warm = bench.sqlite_url("warm.db");
@@ -281,6 +316,9 @@ fn main() {
             }
             if wanted("memory") {
                 bench.memory().await;
+            }
+            if writers {
+                bench.writers().await;
             }
         }
         if wanted("modes") {

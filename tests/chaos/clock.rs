@@ -8,19 +8,12 @@ use tokio::process::Command;
 
 use crate::support::api::Served;
 use crate::support::bench::configure;
+use crate::support::faketime::wrong_as;
 use crate::world::{Tally, World, dice, report, setting};
 
 /// Seconds: what a drift, a summer time, a wrong zone, a dead battery and a typing error make.
 const STEPS: [i64; 14] =
     [1, -1, 61, -61, 600, -600, 3_600, -3_600, 86_400, -86_400, 2_592_000, -2_592_000, 31_536_000, -31_536_000];
-
-fn library() -> &'static str {
-    let places = [
-        "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-        "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
-    ];
-    places.into_iter().find(|place| Path::new(place).exists()).expect("apt-get install faketime")
-}
 
 /// A clock that a test sets.
 struct Clock(PathBuf);
@@ -41,12 +34,7 @@ impl Clock {
     }
 
     fn on(&self, command: &mut Command) {
-        command
-            .env("LD_PRELOAD", library())
-            .env("FAKETIME_TIMESTAMP_FILE", &self.0)
-            .env("FAKETIME_NO_CACHE", "1")
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-            .env("DONT_FAKE_MONOTONIC", "1");
+        wrong_as(command, &self.0);
     }
 }
 

@@ -18,6 +18,7 @@
 mod support {
     pub mod api;
     pub mod bench;
+    pub mod faketime;
     pub mod http;
     pub mod postgres;
     pub mod rig;
@@ -28,6 +29,7 @@ mod support {
 mod clock;
 mod corpus;
 mod disk;
+mod fleet;
 mod kills;
 mod load;
 mod locks;

@@ -334,7 +334,7 @@ impl World {
 }
 
 /// Equal but for the volume's last bits and vwap, which derived bars carry to 1e-6.
-fn same(got: &Values, want: &Values) -> bool {
+pub fn same(got: &Values, want: &Values) -> bool {
     let exact = |v: &Values| (v.0, v.1, v.2, v.3, v.6);
     let vwap = match (got.5, want.5) {
         (Some(a), Some(b)) => (a - b).abs() <= 1e-6 * b.abs(),

@@ -19,6 +19,7 @@ mod support {
     pub mod bench;
     pub mod databases;
     pub mod engine;
+    pub mod faketime;
     pub mod http;
     pub mod postgres;
     pub mod recorded;

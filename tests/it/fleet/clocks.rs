@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{behind, bench, drop_database};
 use crate::support::bench::Bench;
+use crate::support::faketime::wrong_by;
 use barkeep::sim::SimConfig;
 use tokio::process::Command;
 
@@ -16,8 +17,8 @@ fn on_another_machine(bench: &Bench, boot: &str, clock: &str, symbols: &[&str]) 
     let script = "mount --bind \"$0\" /proc/sys/kernel/random/boot_id && exec \"$@\"";
     let range = ["--timeframes", "1d", "--from", "2024-01-02", "--to", "2024-03-28", "--rate-limit", "6"];
     let mut inner = bench.command(&[&["backfill"], symbols, &range[..]].concat());
-    inner.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    let wrappers = ["unshare", "--mount", "sh", "-c", script, id.to_str().unwrap(), "faketime", "-f", clock];
+    wrong_by(&mut inner, clock);
+    let wrappers = ["unshare", "--mount", "sh", "-c", script, id.to_str().unwrap()];
     behind(&wrappers, &inner)
 }
 
