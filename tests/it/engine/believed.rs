@@ -117,7 +117,7 @@ async fn a_split_listed_on_two_dates_is_applied_once_where_prices_show_it() {
         assert_level(&rig, timeframe, 5000.0).await;
     }
     let note = rig.store.split_rows(&symbol()).await.unwrap()[0].note.clone().unwrap();
-    assert!(note.contains("times 50.0000") && note.contains("times 1.0000"), "both readings: {note}");
+    assert!(note.contains("by 50.0000") && note.contains("times 1.0000"), "both readings: {note}");
     let progress = rig.store.series().await.unwrap().into_iter().map(|row| row.id).collect::<Vec<_>>();
     let progress = rig.store.feature_progress(&progress).await.unwrap();
     assert!(progress.iter().all(|p| p.splits == "2024-02-21 50:1" && p.stale_from.is_none()), "{progress:?}");
