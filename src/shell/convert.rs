@@ -60,6 +60,10 @@ impl ConvertArgs {
     }
 }
 
+/// Converts the tables, or prints the statements that would.
+///
+/// # Errors
+/// When the database cannot be opened, is in use, or cannot be converted.
 pub async fn run(session: &Session, args: &ConvertArgs) -> Result<(), CliError> {
     let url = session.loaded.settings.database.as_str();
     let mut upkeep = session.while_starting(async |starting| Upkeep::open(url, true, starting).await).await?;

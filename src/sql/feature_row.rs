@@ -45,6 +45,10 @@ pub fn key(id: SeriesId, t: Ts) -> i64 {
 /// Series whose key leaves room for its seconds.
 const MOST_SERIES: i64 = 1 << 24;
 
+/// The features of one bar.
+///
+/// # Errors
+/// When a column cannot be read.
 pub fn read(f: &mut Fields<'_>) -> Result<FeatureRow> {
     let ts = f.next()?;
     let mut row = Features {
@@ -116,6 +120,10 @@ const fn numbers(f: &Features) -> [Option<f64>; 15] {
     ]
 }
 
+/// Adds rows, each with its series and when it was computed.
+///
+/// # Errors
+/// When the database refuses them.
 pub async fn insert(conn: &mut Conn<'_>, rows: &[(SeriesId, Ts, &FeatureRow)]) -> Result<()> {
     let table = if matches!(conn, Conn::Sqlite(_)) { &KEYED_BY_ONE } else { &KEYED_BY_TWO };
     load(conn, table, rows, |row, (id, computed_at, new)| {
@@ -135,6 +143,9 @@ pub async fn insert(conn: &mut Conn<'_>, rows: &[(SeriesId, Ts, &FeatureRow)]) -
 }
 
 /// Refuses rows out of order or place, and what no row of bars could have.
+///
+/// # Errors
+/// When it refuses them.
 pub fn check(write: &FeatureWrite) -> Result<()> {
     let in_range = |row: &FeatureRow| write.replaces.contains(row.ts) && row.ts.ms() % 1_000 == 0;
     if !write.rows.is_sorted_by(|a, b| a.ts < b.ts) || !write.rows.iter().all(in_range) {
