@@ -165,9 +165,9 @@ mod tests {
 
     const AT: Ts = Ts(1_000);
 
-    fn target(name: String) -> Target {
+    fn target(name: &str) -> Target {
         let requested = vec![Timeframe::M5, Timeframe::M15, Timeframe::H1, Timeframe::H4, Timeframe::D1];
-        let row = SymbolRow { criticality: Criticality::Low, ..testing::symbol(&name, &requested) };
+        let row = SymbolRow { criticality: Criticality::Low, ..testing::symbol(name, &requested) };
         Target { row, dirty: false, requested }
     }
 
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_run_of_fifty_thousand_series_keeps_only_those_it_has_begun() {
-        let targets: Vec<Target> = (0..10_000).map(|n| target(format!("S{n}"))).collect();
+        let targets: Vec<Target> = (0..10_000).map(|n| target(&format!("S{n}"))).collect();
         let (execution, targets) = (Uuid::from_u128(1), Arc::new(targets));
         let mut statuses = SeriesStatuses::new(execution, Arc::clone(&targets));
         assert_eq!((statuses.requested(), statuses.begun.len()), (50_000, 0));

@@ -102,10 +102,10 @@ pub async fn rows_come_back_bit_for_bit(db: &Db) {
 
 /// What no computation makes would not come back as it was.
 pub async fn rows_that_do_not_fit_together_are_refused(db: &Db) {
+    type Change = fn(&mut FeatureRow);
     let store = &db.store;
     let id = series(store, &["AAPL"]).await[0];
     let sound = rows(&bars(60));
-    type Change = fn(&mut FeatureRow);
     let wrong: [Change; 4] = [
         |row| row.features.atr = Some(f64::INFINITY),
         |row| row.features.bb_middle = None,

@@ -205,7 +205,9 @@ impl Points {
         let mut of_day: BTreeMap<NaiveDate, u64> = BTreeMap::new();
         let sound = self.of_rows.iter().all(|(row, points)| {
             let group = groups.iter().find(|group| group.rows.contains(row)).unwrap();
-            points.iter().for_each(|(_, date)| *of_day.entry(*date).or_default() += 1);
+            for (_, date) in points {
+                *of_day.entry(*date).or_default() += 1;
+            }
             points.iter().all(|(at, date)| {
                 group.pieces.iter().any(|piece| piece.date == *date && (piece.start..piece.end).contains(at))
             }) && points.windows(2).all(|pair| pair[1].0 >= pair[0].0 + group.page)

@@ -212,7 +212,8 @@ async fn a_series_that_cannot_be_written_is_skipped_and_tried_again(bench: Bench
                     "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                      IF NEW.series_id = {id} THEN RAISE EXCEPTION 'this series is cursed'; END IF; RETURN NEW; END $$"
                 ),
-                "CREATE TRIGGER broken BEFORE INSERT ON feature_values FOR EACH ROW EXECUTE FUNCTION broken()".to_owned(),
+                "CREATE TRIGGER broken BEFORE INSERT ON feature_values FOR EACH ROW EXECUTE FUNCTION broken()"
+                    .to_owned(),
             ],
             vec!["DROP TRIGGER broken ON feature_values".to_owned()],
         ),
