@@ -192,22 +192,18 @@ impl Bench {
     async fn features_into(&self, database: &str, fresh: impl AsyncFn(usize) -> String) {
         let mut shares = Vec::new();
         for round in 0..self.rounds() {
-            let mut rates = Vec::new();
-            for (n, features) in [(0, false), (1, true)] {
+            let mut rates = [0.0; 2];
+            for (n, (rate, features)) in rates.iter_mut().zip([false, true]).enumerate() {
                 let what = format!("{database}, {}", if features { "with features" } else { "without" });
                 let url = fresh(n).await;
                 let run = measured(&what, &self.vendor, &url, features, Mode::Pipeline).await;
                 assert_eq!(run.feature_rows, if features { run.bars } else { 0 }, "each bar has its features");
-                rates.push(run.bars as f64 / seconds(run.wall));
+                *rate = run.bars as f64 / seconds(run.wall);
                 self.drop_database(&url).await;
             }
-            let share = rates[1] / rates[0];
-            println!(
-                "  round {}: {:.0} bars/s with features, {:.0} without: {share:.2}",
-                round + 1,
-                rates[1],
-                rates[0]
-            );
+            let [without, with] = rates;
+            let share = with / without;
+            println!("  round {}: {with:.0} bars/s with features, {without:.0} without: {share:.2}", round + 1);
             shares.push(share);
         }
         let share = median(shares);
