@@ -28,7 +28,16 @@ pub async fn close_open(
         error_message: Some(why.to_owned()),
         ..row
     };
-    store.put_execution(&closed).await
+    close(store, &closed).await.map(drop)
+}
+
+/// Whether the row was closed: not when another process took it over since it was read.
+async fn close(store: &dyn Store, row: &ExecutionRow) -> Result<bool, StoreError> {
+    match store.put_execution(row).await {
+        Ok(()) => Ok(true),
+        Err(StoreError::TakenOver(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Ends an execution of this process that the database has failed, if it answers by now; the error says so when it does not.
@@ -93,8 +102,9 @@ pub async fn close_dead_executions(
                 error_message: Some("its process ended before it did".to_owned()),
                 ..row
             };
-            store.put_execution(&closed).await?;
-            all.push(closed);
+            if close(store, &closed).await? {
+                all.push(closed);
+            }
         }
     }
     Ok(all)

@@ -21,6 +21,9 @@ pub enum StoreError {
     /// A statement failed in a way that waiting does not mend.
     #[error("the database refused a statement: {0}")]
     Refused(String),
+    /// The row of an execution belongs to another process by now, which closes it.
+    #[error("{0}")]
+    TakenOver(String),
 }
 
 impl StoreError {
@@ -50,6 +53,7 @@ impl StoreError {
             Self::Unusable(m) => Self::Unusable(new(m)),
             Self::NotFound(m) => Self::NotFound(new(m)),
             Self::Refused(m) => Self::Refused(new(m)),
+            Self::TakenOver(m) => Self::TakenOver(new(m)),
         }
     }
 }

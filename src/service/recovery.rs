@@ -109,8 +109,12 @@ impl Service {
                 owner: mark.clone(),
                 ..row
             };
-            self.engine.store.take_execution(&queued, &from).await?;
-            self.start(backfill);
+            match self.engine.store.take_execution(&queued, &from).await {
+                Ok(()) => drop(self.start(backfill)),
+                // Whoever was first goes on with it.
+                Err(StoreError::TakenOver(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -136,6 +136,7 @@ mod tests {
             StoreError::Unusable(_) => "unusable",
             StoreError::NotFound(_) => "not found",
             StoreError::Refused(_) => "refused",
+            StoreError::TakenOver(_) => "taken over",
         }
     }
 

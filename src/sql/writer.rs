@@ -258,7 +258,7 @@ impl Task {
         };
         let keep = match &result {
             Ok(()) => true,
-            Err(StoreError::Busy(_) | StoreError::NotFound(_) | StoreError::Refused(_)) => {
+            Err(StoreError::Busy(_) | StoreError::NotFound(_) | StoreError::Refused(_) | StoreError::TakenOver(_)) => {
                 conn.command(ROLLBACK).await.is_ok()
             }
             // After an I/O error SQLite must start anew, and a lost server will not answer on this connection.

@@ -127,15 +127,16 @@ async fn orders(name: &str, cluster: Option<&'static Cluster>) {
     let patience = Instant::now() + Duration::from_mins(3);
     for order in &taken {
         let path = format!("/api/v1/backfill/{}", order.id);
-        let status = loop {
-            let status = served.json(&path).await["status"].as_str().unwrap().to_owned();
+        let job = loop {
+            let job = served.json(&path).await;
+            let status = job["status"].as_str().unwrap().to_owned();
             if !["queued", "running"].contains(&status.as_str()) || Instant::now() > patience {
-                break status;
+                break job;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         };
-        if status != "completed" {
-            eprintln!("the order {} is {status}", order.id);
+        if job["status"] != "completed" {
+            eprintln!("the order {} did not end well: {job}", order.id);
             tally.unended += 1;
         }
     }

@@ -134,7 +134,7 @@ pub async fn rows_are_changed_by_hand_as_in_a_table(db: &Db) {
     raw.run(&format!("UPDATE features SET rsi_14 = 7 WHERE series_id = {}", id.0)).await.unwrap();
     let read = store.features(id, (..).into(), None).await.unwrap();
     assert!(read.iter().zip(&rows).all(|(read, row)| {
-        let changed = Features { rsi_14: Some(7.0), ..row.features.clone() };
+        let changed = Features { rsi_14: Some(7.0), ..row.features };
         *read == FeatureRow { ts: row.ts, features: changed }
     }));
     raw.run(&format!("DELETE FROM features WHERE series_id = {}", id.0)).await.unwrap();

@@ -163,6 +163,7 @@ cases! {
         schema::a_newer_schema_is_refused
         features::rows_are_changed_by_hand_as_in_a_table
         features::features_of_an_older_database_are_kept
+        records::what_is_taken_up_meanwhile_is_not_closed
         records::totals_look_at_no_request
         upkeep::old_rows_go_and_totals_stay
         upkeep::what_a_hand_breaks_is_found_and_mended

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use barkeep::base::clock::{Moment, Uptime};
 use barkeep::market::{Timeframe, Ts};
+use barkeep::pipeline::backfill::close_dead_executions;
 use barkeep::store::{
     Dialect, ExecutionRow, ExecutionStatus, PageCommit, RequestFilter, RequestRow, RequestTotals, SeriesClaim,
     SeriesClaiming, SeriesRunState, StoreError, Waste,
@@ -49,7 +50,7 @@ pub async fn an_execution_belongs_to_one_process(db: &Db) {
     let first = of("first", ExecutionStatus::Running);
     store.put_execution(&first).await.unwrap();
     let refused = |outcome| match outcome {
-        Err(StoreError::Refused(why)) => assert!(why.contains("taken over by another process"), "{why}"),
+        Err(StoreError::TakenOver(why)) => assert!(why.contains("taken over by another process"), "{why}"),
         other => panic!("{other:?}"),
     };
     refused(store.put_execution(&of("second", ExecutionStatus::Completed)).await);
@@ -66,6 +67,29 @@ pub async fn an_execution_belongs_to_one_process(db: &Db) {
     let ended = of("second", ExecutionStatus::Completed);
     store.put_execution(&ended).await.unwrap();
     assert_eq!(store.executions(9).await.unwrap(), [ended]);
+}
+
+/// What somebody takes up after it was read as running, and before it is closed, goes on, and is no reason to fail.
+pub async fn what_is_taken_up_meanwhile_is_not_closed(db: &Db) {
+    let store = &db.store;
+    let gone = db.another_handle().await;
+    let left = |id| ExecutionRow { owner: gone.mark(), ..execution(id, T0, ExecutionStatus::Running) };
+    store.put_execution(&left(1)).await.unwrap();
+    store.put_execution(&left(2)).await.unwrap();
+    gone.close().await;
+    let taken = ExecutionRow { owner: store.mark(), ..left(1) };
+    let meanwhile = |row: &ExecutionRow| {
+        if row.execution_id == taken.execution_id {
+            let take = store.take_execution(&taken, &row.owner);
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(take)).unwrap();
+        }
+        false
+    };
+    let closed = close_dead_executions(store.as_ref(), Ts(T0 + 9), meanwhile).await.unwrap();
+    assert_eq!(closed.iter().map(|row| row.execution_id).collect::<Vec<_>>(), [Uuid::from_u128(2)]);
+    let of = async |id| store.execution(Uuid::from_u128(id)).await.unwrap().unwrap();
+    assert_eq!(of(1).await, taken);
+    assert_eq!(of(2).await.status, ExecutionStatus::Interrupted);
 }
 
 pub async fn claims_that_are_gone_are_told(db: &Db) {

@@ -173,7 +173,7 @@ pub(crate) async fn recent_statuses(
 
 /// What a process hears that is not the owner any more.
 pub(crate) fn taken_over(row: &ExecutionRow) -> StoreError {
-    StoreError::Refused(format!("execution {} was taken over by another process", row.execution_id))
+    StoreError::TakenOver(format!("execution {} was taken over by another process", row.execution_id))
 }
 
 /// [`crate::Store::put_execution`], or [`crate::Store::take_execution`] from this owner.
