@@ -122,7 +122,7 @@ fn without_a_terminal_or_a_file_it_says_what_to_do() {
     };
     let (code, said) = run(&[]);
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("an editor needs a terminal") && said.contains("hint: change config/barkeep.yaml"), "{said}");
+    assert!(said.contains("an editor needs a terminal") && said.contains("hint: edit config/barkeep.yaml"), "{said}");
     assert_left(&file, BEFORE);
     let (code, said) = run(&["--config", "absent.yaml"]);
     assert!(code == Some(2) && said.contains("absent.yaml: cannot be read"), "{said}");

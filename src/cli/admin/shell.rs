@@ -16,8 +16,10 @@ use barkeep_base::text::printable;
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep completions bash > ~/.local/share/bash-completion/completions/barkeep
-  barkeep completions zsh > ~/.zfunc/_barkeep      # with `fpath+=~/.zfunc` before `compinit` in ~/.zshrc
-  barkeep completions fish > ~/.config/fish/completions/barkeep.fish")]
+  barkeep completions zsh > ~/.zfunc/_barkeep
+  barkeep completions fish > ~/.config/fish/completions/barkeep.fish
+
+zsh looks in ~/.zfunc when ~/.zshrc has `fpath+=~/.zfunc` before `compinit`.")]
 pub struct CompletionsArgs {
     /// Shell
     pub shell: clap_complete::Shell,

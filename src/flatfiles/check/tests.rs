@@ -105,7 +105,7 @@ fn another_day_and_another_order_are_refused() {
     let other: String = (0..10).map(|k| line("A", 1440 + k, 10.0)).collect();
     assert!(refused(&format!("{HEADER}{other}")).contains("10 of 10"));
     let mixed = format!("{HEADER}{}{}{}", line("A", 1, 10.0), line("B", 1, 10.0), line("A", 2, 10.0));
-    assert!(refused(&mixed).contains("order"));
+    assert!(refused(&mixed).contains("sorted by ticker"));
 }
 
 /// A day of the whole market: pieces stay small, however much is wanted.

@@ -153,7 +153,7 @@ async fn holes_say_what_how_unlikely_since_when_and_when_next() {
         "20 Nov 15:00Z to 16:00Z is missing, and that silence is not believable, odds below 1 in 10^34 (one 5-minute bar \
          adds at most 6.6 to its surprise of 79.2; the longest silence in regular hours was 1 5-minute bar in 60 \
          sessions): found 21:00Z, 2 answers so far; it is requested again at 23:30Z.",
-        "13 Nov 15:00Z to 15:30Z is open: the vendor's bars cannot be true and wait for a decision (barkeep quarantine \
+        "13 Nov 15:00Z to 15:30Z is a gap: the vendor's bars failed validation and are pending review (barkeep quarantine \
          list).",
         "12 Nov 10:00Z to 11:00Z has no bars, and there is too little history to say whether that is believable: 0 of 10 \
          sessions.",
