@@ -1,7 +1,7 @@
 //! The vendor's flat files: the minutes of the whole market of a day in one file, from an S3 bucket.
 //!
-//! [`download`] brings a file, goes on after a break where it ended and takes nothing that was replaced meanwhile;
-//! [`check`] reads it once to its end before anything of it is believed; [`read`] then yields the bars of the wanted tickers
+//! `download` brings a file, goes on after a break where it ended and takes nothing that was replaced meanwhile;
+//! `check` reads it once to its end before anything of it is believed; `read` then yields the bars of the wanted tickers
 //! in pieces of bounded size. A file that is cut, damaged or out of order proves nothing.
 
 #![warn(clippy::missing_errors_doc)]

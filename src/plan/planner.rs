@@ -3,7 +3,7 @@
 //! Minute-family needs become ranges, one symbol each ([`super::minutes`]). Daily needs of a whole market become a
 //! bipartite cover: a request covers either one symbol over any range (a row) or every symbol on one date (a column),
 //! and the fewest of those is a minimum vertex cover ([`super::cover`]), whose matching proves that fewer cannot do. Where the
-//! vendor's flat files may be used, days of many symbols' minutes come from them ([`files`]).
+//! vendor's flat files may be used, days of many symbols' minutes come from them (`files`).
 
 mod by_range;
 mod daily;

@@ -123,7 +123,7 @@ const TERSE: [(&str, &str); 8] = [
     ("cannot parse integer from empty string", "write a whole number"),
 ];
 
-/// The error in words that say what is possible, where clap has only those of [`TERSE`].
+/// The error in words that say what is possible, where clap has only those of `TERSE`.
 #[must_use]
 pub fn explained(e: &clap::Error) -> Option<CliError> {
     if e.kind() != ErrorKind::ValueValidation {

@@ -145,7 +145,7 @@ pub async fn insert(conn: &mut Conn<'_>, rows: &[(SeriesId, Ts, &FeatureRow)]) -
 /// Refuses rows out of order or place, and what no row of bars could have.
 ///
 /// # Errors
-/// [`StoreError::Refused`](crate::StoreError::Refused) with what is wrong.
+/// [`StoreError::Refused`] with what is wrong.
 pub fn check(write: &FeatureWrite) -> Result<()> {
     let in_range = |row: &FeatureRow| write.replaces.contains(row.ts) && row.ts.ms() % 1_000 == 0;
     if !write.rows.is_sorted_by(|a, b| a.ts < b.ts) || !write.rows.iter().all(in_range) {
