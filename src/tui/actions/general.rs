@@ -22,7 +22,7 @@ pub(super) const SPECS: &[Spec] = &[
         ActionId::Screenshot,
         "picture",
         "screenshot",
-        "Save this screen as SVG and text in the log directory",
+        "Save this screen as SVG and text; a message says where",
         &["S"],
     ),
     general(
