@@ -202,6 +202,11 @@ fn a_symbol_typed_as_a_command_is_opened() {
         assert_eq!(model.detail_series(), Some(name("AVGO", opened)), "{line}");
         assert!(model.layers.is_empty());
     }
+    let _ = press(&mut model, ":");
+    type_in(&mut model, "sort bars reversed");
+    assert!(shown(&mut model).contains("enter sorts by bars, reversed"), "{}", shown(&mut model));
+    let _ = press(&mut model, "enter");
+    assert_eq!((model.symbols.sort.by.name(), model.symbols.sort.reversed), ("bars", true));
     // What is no symbol stays in the palette, and a command goes before a symbol.
     let _ = press(&mut model, ":");
     type_in(&mut model, "pause");

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike as _, Days, Months, NaiveDate};
 use tui_input::Input;
 
+use crate::model::sort::{Sort, SortBy};
 use barkeep_market::instrument::{check, typed};
 use barkeep_market::{AssetClass, Criticality, Instrument, Source, Symbol, Timeframe};
 use barkeep_monitor::snapshot::SeriesView;
@@ -60,6 +61,7 @@ pub enum Order {
     },
     /// Shows a series; without a timeframe the finest one.
     Open(Symbol, Timeframe),
+    Sort(Sort),
 }
 
 /// Why a line cannot be carried out.
@@ -156,6 +158,7 @@ pub fn parse(line: &str, tracked: Tracked<'_>, today: NaiveDate) -> Result<Order
         Verb::Since => since(&words, tracked, today),
         Verb::Backfill => backfill(&words, tracked, today),
         Verb::Open => open(&words, tracked),
+        Verb::Sort => sort(&words),
     }
 }
 
@@ -319,6 +322,21 @@ fn open(words: &[&str], tracked: Tracked<'_>) -> Result<Order, Wrong> {
     match timeframe {
         Some(timeframe) => Ok(Order::Open(symbol, timeframe)),
         None => Wrong::mistake(format!("{symbol} has {}", names())),
+    }
+}
+
+fn sort(words: &[&str]) -> Result<Order, Wrong> {
+    let [word, rest @ ..] = words else { return Wrong::missing("by which column?") };
+    let begins = |by: &SortBy| by.name().starts_with(&word.to_ascii_lowercase());
+    let reversed = match rest {
+        [] => false,
+        [word] if *word == "reversed" => true,
+        [word] if "reversed".starts_with(word) => return Wrong::missing("then reversed, or nothing"),
+        _ => return Wrong::mistake("one column, then reversed or nothing"),
+    };
+    match SortBy::ALL.into_iter().find(begins) {
+        Some(by) => Ok(Order::Sort(Sort { by, reversed })),
+        None => Wrong::mistake(format!("there is no column {word}; {}", SortBy::ALL.map(SortBy::word).join(", "))),
     }
 }
 

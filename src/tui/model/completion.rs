@@ -1,6 +1,7 @@
 //! Completing the last word of a command line.
 
 use crate::model::command_line::{OPTIONS, Tracked, Verb};
+use crate::model::sort::SortBy;
 use barkeep_market::{AssetClass, Criticality, Source};
 
 /// What all of them begin with.
@@ -53,6 +54,8 @@ pub fn choices(line: &str, tracked: Tracked<'_>) -> Vec<String> {
             let known = tracked.named(symbol).map_or_else(Vec::new, |symbol| tracked.timeframes(&symbol));
             fitting(known.iter().map(|tf| tf.name().to_owned()).collect())
         }
+        (Verb::Sort, None) => fitting(SortBy::ALL.map(|by| by.word().to_owned()).to_vec()),
+        (Verb::Sort, Some(_)) => fitting(vec!["reversed".to_owned()]),
         _ => tracked.beginning(word),
     }
 }

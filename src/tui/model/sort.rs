@@ -34,6 +34,12 @@ impl SortBy {
         self.into_str()
     }
 
+    /// Its name in one word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        self.name().split(' ').next().unwrap_or_default()
+    }
+
     /// The next one, in a circle.
     #[must_use]
     pub fn next(self) -> Self {

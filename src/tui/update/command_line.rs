@@ -144,7 +144,7 @@ impl Model {
         let Some(Layer::Command(line)) = self.layers.last() else { return };
         // What is wrong stands in the line's box.
         let Ok(order) = self.order_of(line) else { return };
-        if !matches!(order, Order::Open(..))
+        if !matches!(order, Order::Open(..) | Order::Sort(_))
             && let Err(why) = operate(self)
         {
             return self.show_toast(Level::Warn, why, effects);
@@ -195,6 +195,10 @@ impl Model {
             Order::FetchTier(criticality) => self.trigger_tier(criticality, effects),
             Order::Tier { symbols, criticality } => self.change_tier(&symbols, criticality, effects),
             Order::Open(symbol, timeframe) => self.open_series(Some((symbol, timeframe))),
+            Order::Sort(sort) => {
+                self.symbols.sort = sort;
+                self.keep_selection(Self::reorder);
+            }
             Order::Remove { symbols, purge } => self.remove_symbols(symbols, purge),
         }
     }

@@ -114,6 +114,8 @@ fn it_says_what_is_wrong_and_what_is_only_missing() {
         ("backfill AAPL 2024-02 2023", "2024-02-01 is after 2023-12-31"),
         ("backfill AAPL 2031", "in the future"),
         ("backfill AAPL 2024 BTC", "symbols come before"),
+        ("sort colour", "staleness, symbol, class"),
+        ("sort bars down", "one column, then reversed"),
     ] {
         let wrong = read(line).unwrap_err();
         let (Wrong::Mistake(text) | Wrong::Missing(text)) = &wrong;
@@ -140,7 +142,18 @@ fn tab_completes_symbols_options_and_values() {
         ("since AAPL n", "since AAPL none "),
         ("backfill b", "backfill BTC "),
         ("add SP", "add SP"),
+        ("sort n", "sort newest "),
+        ("sort c", "sort c"),
+        ("sort bars r", "sort bars reversed "),
     ] {
         assert_eq!(complete(line, Tracked(&rows)), completed, "{line}");
     }
+}
+
+#[test]
+fn a_column_to_sort_by_is_named_by_its_beginning() {
+    let by = |by, reversed| Ok(Order::Sort(Sort { by, reversed }));
+    assert_eq!(read("sort b"), by(SortBy::Bars, false));
+    assert_eq!(read("sort Newest reversed"), by(SortBy::Newest, true));
+    assert_eq!(read("sort bars rev"), Err(Wrong::Missing("then reversed, or nothing".to_owned())));
 }

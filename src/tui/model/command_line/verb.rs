@@ -15,6 +15,7 @@ pub enum Verb {
     Since,
     Backfill,
     Open,
+    Sort,
 }
 
 impl Verb {
@@ -47,13 +48,14 @@ impl Verb {
                 "Fetch what is missing, of all their history or of a part of it.",
             ),
             Self::Open => ("open SYMBOL [TIMEFRAME]", "Show a symbol on the Detail screen."),
+            Self::Sort => ("sort COLUMN [reversed]", "Sort the table of series."),
         }
     }
 
     /// Whether it changes something in the engine.
     #[must_use]
     pub const fn is_command(self) -> bool {
-        !matches!(self, Self::Open)
+        !matches!(self, Self::Open | Self::Sort)
     }
 
     /// The verb of a line that goes on behind it.

@@ -117,6 +117,8 @@ fn does(order: &Order) -> String {
         Order::Since { symbols, .. } => format!("enter shows the plan for {} and changes them", named(symbols)),
         Order::Backfill { symbols, .. } => format!("enter shows the plan for {}", named(symbols)),
         Order::Open(symbol, timeframe) => format!("enter opens {symbol} {timeframe}"),
+        Order::Sort(sort) if sort.reversed => format!("enter sorts by {}, reversed", sort.by.name()),
+        Order::Sort(sort) => format!("enter sorts by {}", sort.by.name()),
     }
 }
 
