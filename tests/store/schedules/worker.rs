@@ -184,7 +184,7 @@ impl Worker {
     pub async fn take(&self, row: &ExecutionRow, from: &str) -> bool {
         match self.store.take_execution(row, from).await {
             Ok(()) => true,
-            Err(StoreError::TakenOver(_)) => false,
+            Err(StoreError::TakenOver(_) | StoreError::Refused(_)) => false,
             Err(error) => panic!("{error}"),
         }
     }
