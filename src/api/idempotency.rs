@@ -92,7 +92,7 @@ where
             return Err(Problem::invalid("idempotency-key", "was used for another request")
                 .hint("use a new key for a new request"));
         }
-        IdempotencyClaim::UnderWay => {
+        IdempotencyClaim::InProgress => {
             return Err(Problem::new(Kind::Conflict, "this request is still running")
                 .hint("repeat it in a moment to get the response")
                 .header(header::RETRY_AFTER, HeaderValue::from_static("1")));

@@ -77,7 +77,7 @@ pub enum IdempotencyClaim {
     /// It was carried out; this was the answer.
     Answered { status: u16, body: String },
     /// It is being carried out.
-    UnderWay,
+    InProgress,
     /// The key was used for another request.
     Another,
 }

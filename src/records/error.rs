@@ -21,7 +21,7 @@ pub enum StoreError {
     /// A statement failed in a way that waiting does not mend.
     #[error("the database refused a statement: {0}")]
     Refused(String),
-    /// The row of an execution belongs to another process by now, which closes it.
+    /// An execution, or the series it wrote, belongs to another process by now, which goes on with it.
     #[error("{0}")]
     TakenOver(String),
 }

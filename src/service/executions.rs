@@ -12,7 +12,7 @@ use barkeep_pipeline::backfill::{Backfill, RunError, close_own};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::select::Selection;
 use barkeep_pipeline::summary::Summary;
-use barkeep_store::{ExecutionRow, ExecutionStatus};
+use barkeep_store::{ExecutionRow, ExecutionStatus, StoreError};
 
 impl Active {
     fn is_queued(&self) -> bool {
@@ -136,6 +136,10 @@ impl Service {
                 tracing::error!("{reason}; paused until the key is changed and the engine resumed");
                 self.pause_for_key();
                 self.failed = Some(reason);
+            }
+            // Its successor fetches what is left; nothing is wrong here.
+            Err(RunError::Store(e @ StoreError::TakenOver(_))) => {
+                tracing::warn!(execution = %id, "execution ended: {e}")
             }
             Err(RunError::Store(e)) => self.lost(&e),
         }

@@ -120,10 +120,10 @@ const fn numbers(f: &Features) -> [Option<f64>; 15] {
     ]
 }
 
-/// Writes rows, each with when it was computed, in place of those of the same series and time.
+/// Adds rows that are not there yet, each with its series and when it was computed.
 ///
 /// # Errors
-/// When the database cannot be written.
+/// When the database cannot be written, or one of them is there.
 pub async fn insert(conn: &mut Conn<'_>, rows: &[(SeriesId, Ts, &FeatureRow)]) -> Result<()> {
     let table = if matches!(conn, Conn::Sqlite(_)) { &KEYED_BY_ONE } else { &KEYED_BY_TWO };
     load(conn, table, rows, |row, (id, computed_at, new)| {

@@ -57,7 +57,7 @@ pub async fn a_request_is_claimed_once_and_its_answer_kept(db: &Db) {
         async |r: &ApiRequest, expired, abandoned| store.claim_request(r, Ts(expired), Ts(abandoned)).await.unwrap();
     assert_eq!(claim(&first, 0, 0).await, IdempotencyClaim::Ours);
     assert_eq!(claim(&first, 0, 0).await, IdempotencyClaim::Ours, "the same claim again");
-    assert_eq!(claim(&second, 0, 0).await, IdempotencyClaim::UnderWay);
+    assert_eq!(claim(&second, 0, 0).await, IdempotencyClaim::InProgress);
     assert_eq!(claim(&request("a", "g", 101), 0, 0).await, IdempotencyClaim::Another);
     assert_eq!(claim(&request("b", "g", 101), 0, 0).await, IdempotencyClaim::Ours, "actors never meet");
     // Somebody who does not hold the claim settles nothing.

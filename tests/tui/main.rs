@@ -19,13 +19,13 @@ mod support {
 
 mod bytes;
 mod chance;
+mod description;
 mod hands;
 mod looping;
 mod now;
 mod operating;
 mod screens;
 mod symbols;
-mod told;
 mod update;
 mod wall;
 

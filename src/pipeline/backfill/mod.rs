@@ -175,7 +175,7 @@ impl Backfill {
                 () = claim.lost().cancelled() => {
                     stop.cancel();
                     let _ = rounds.await;
-                    Err(RunError::Store(StoreError::Refused(TAKEN_OVER.to_owned())))
+                    Err(RunError::Store(StoreError::TakenOver(TAKEN_OVER.to_owned())))
                 }
             }
         };

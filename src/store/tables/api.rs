@@ -132,7 +132,7 @@ impl Work for Claiming {
             Ok(claim(r, token, &fingerprint, status, body))
         })?;
         // Gone between the two statements: somebody gave it back; the caller may try again.
-        Ok(rows.into_iter().next().unwrap_or(IdempotencyClaim::UnderWay))
+        Ok(rows.into_iter().next().unwrap_or(IdempotencyClaim::InProgress))
     }
 }
 
@@ -149,7 +149,7 @@ pub(crate) fn claim(
         (None, _) if token == r.token => IdempotencyClaim::Ours,
         _ if fingerprint != r.fingerprint => IdempotencyClaim::Another,
         (Some(status), body) => IdempotencyClaim::Answered { status, body: body.unwrap_or_default() },
-        (None, _) => IdempotencyClaim::UnderWay,
+        (None, _) => IdempotencyClaim::InProgress,
     }
 }
 

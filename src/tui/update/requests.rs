@@ -11,7 +11,7 @@ use crate::model::layer::Layer;
 use crate::model::msg::{Effects, Redraw};
 use crate::model::screen::{ListId, Screen};
 use crate::model::{Model, Zoom};
-use crate::view::{tells_row, told};
+use crate::view::{description, tells_row};
 use barkeep_market::Ts;
 use barkeep_market::ts::DAY;
 use barkeep_runtime::console::{ConsoleRequest, ConsoleResponse, ReadError, SeriesName};
@@ -52,7 +52,8 @@ impl Model {
 
     /// What is told of the selected row.
     fn requests_of_row(&self) -> impl Iterator<Item = ConsoleRequest> + use<> {
-        let series = told::series_of(self).map(|(symbol, timeframe)| ConsoleRequest::Detail { symbol, timeframe });
+        let series =
+            description::series_of(self).map(|(symbol, timeframe)| ConsoleRequest::Detail { symbol, timeframe });
         let run = matches!(self.focus(), ListId::Executions | ListId::OverviewExecutions);
         let run = if run { self.selected_execution() } else { None };
         series.into_iter().chain(run.map(|id| ConsoleRequest::Execution { id }))

@@ -4,8 +4,8 @@ use chrono::{Datelike as _, NaiveDate};
 use ratatui::layout::Rect;
 
 use super::context::ViewContext;
+use super::description::failure;
 use super::phrase;
-use super::told::failure;
 use crate::actions::ActionId;
 use crate::draw::format;
 use crate::draw::line::Line;

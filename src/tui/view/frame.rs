@@ -11,7 +11,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{footer, header, screen, tiny, told};
+use super::{description, footer, header, screen, tiny};
 use crate::draw::canvas::Canvas;
 use crate::draw::context::DrawContext;
 use crate::draw::hits::HitMap;
@@ -64,7 +64,7 @@ pub fn frame(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer)
         Some(Layer::Command(line)) => command::draw(model, line, canvas, body, &mut hits),
         Some(Layer::Confirm(question)) => confirm::draw(model, question, canvas, body, &mut hits),
         Some(Layer::Messages(offset)) => messages::draw(model, *offset, canvas, body),
-        Some(Layer::Why(skip)) => told::panel::pop_up(model, *skip, canvas, body),
+        Some(Layer::Why(skip)) => description::panel::pop_up(model, *skip, canvas, body),
         Some(Layer::Filter { .. }) | None => {}
     }
     context.glyphs.apply(area, buf);

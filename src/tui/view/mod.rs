@@ -6,6 +6,7 @@
 pub mod attempts;
 pub mod brief;
 pub mod context;
+pub mod description;
 mod dialog;
 mod footer;
 pub mod frame;
@@ -17,7 +18,6 @@ pub mod runs;
 pub mod screen;
 pub mod suspect;
 mod tiny;
-pub mod told;
 pub mod wall;
 pub mod why;
 

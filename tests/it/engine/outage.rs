@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use barkeep::sim::SimConfig;
 use rustix::process::{Pid, Signal};
+use serde_json::json;
 use sqlx::{Connection as _, Executor as _};
 use tokio::process::Child;
 
@@ -99,6 +100,30 @@ async fn lost_series_end_the_run_at_once(bench: Bench) {
     assert_eq!(bench.count(RUNNING).await, 0);
 }
 on_both!(lost_series_end_the_run_at_once, SimConfig { latency: Duration::from_mins(10), ..SimConfig::default() });
+
+/// A run that another process took the series from ends alone: the service begins what comes next.
+async fn a_service_outlives_the_loss_of_a_run(bench: Bench) {
+    assert!(bench.run(&["symbols", "add", "BTC", "--timeframes", "1h"]).await.status.success());
+    let served = Served::start(&bench).await;
+    let until = async |sql: &'static str, what: &str| {
+        let begun = Instant::now();
+        while bench.count(sql).await == 0 {
+            assert!(begun.elapsed() < Duration::from_mins(1), "{what}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    until("SELECT count(*) FROM series_claims WHERE granted", "nothing is claimed").await;
+    by_hand(&bench, "DELETE FROM series_claims", "DELETE FROM series_claims").await;
+    let lost = "SELECT count(*) FROM scheduler_execution_log WHERE status = 'failed'
+                AND error_message LIKE 'another execution has taken over the series%'";
+    until(lost, "the run goes on without its series").await;
+    let text = served.get("/metrics").await.text();
+    assert!(text.contains("barkeep_engine_state{state=\"failed\"} 0"), "{text}");
+    let order = json!({"symbols": ["BTC"], "timeframes": ["1h"]});
+    assert_eq!(served.post("/api/v1/backfill", &order).await.status, 202);
+    until("SELECT count(*) FROM series_claims WHERE granted", "nothing new begins").await;
+}
+on_both!(a_service_outlives_the_loss_of_a_run, SimConfig { latency: Duration::from_mins(10), ..SimConfig::default() });
 
 async fn on_own_server(config: SimConfig) -> (Cluster, Bench) {
     let cluster = tokio::task::block_in_place(Cluster::throw_away);

@@ -269,7 +269,7 @@ impl World {
                     assert_eq!((id, owner), (execution, mark.clone()), "a page for {symbol}, which another holds");
                 }
             }
-            Err(StoreError::Refused(why)) if why.contains("has taken over") => {
+            Err(StoreError::TakenOver(_)) => {
                 // As the run does that cannot write.
                 self.figures.overtaken += 1;
                 if !self.workers[k].lease_is_over(self.now()) {

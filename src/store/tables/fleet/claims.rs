@@ -88,7 +88,7 @@ pub(crate) async fn hold(conn: &mut Conn<'_>, owner: &str, writes: &BTreeMap<Uui
             shared.filter(|_| granted && !silent && is_other).map(|(symbol, _)| (symbol, claim.execution_id))
         });
         if let Some((symbol, other)) = taken {
-            return Err(StoreError::Refused(format!(
+            return Err(StoreError::TakenOver(format!(
                 "execution {other} has taken over {symbol}, after this process sent no heartbeat for 30 s"
             )));
         }

@@ -14,7 +14,7 @@ use crate::model::Model;
 use crate::model::screen::ListId;
 use crate::now::cause::{cause, cause_of_run};
 use crate::view::context::{ViewContext, absence};
-use crate::view::told::{failure, panel};
+use crate::view::description::{failure, panel};
 use crate::view::{phrase, runs};
 use crate::widgets::bar;
 use crate::widgets::table::Column;

@@ -16,7 +16,7 @@ use crate::model::answers::ShownAnswer;
 use crate::model::screen::{ListId, Screen};
 use crate::now::cause::{cause, short_times};
 use crate::view::context::{ViewContext, absence};
-use crate::view::told::{failure, panel};
+use crate::view::description::{failure, panel};
 use crate::view::{lists, phrase};
 use crate::widgets::table::Column;
 

@@ -13,7 +13,7 @@ use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::ListId;
 use crate::view::context::{ViewContext, absence};
-use crate::view::told::panel;
+use crate::view::description::panel;
 use crate::view::{limit, lists, phrase};
 use barkeep_monitor::snapshot::VendorView;
 use barkeep_service::progress::ItemState;

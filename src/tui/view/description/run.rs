@@ -1,6 +1,6 @@
 //! An execution in words, and an item of a running one.
 
-use super::{Told, series};
+use super::{Description, series};
 use crate::actions::ActionId;
 use crate::draw::format;
 use crate::draw::line::Line;
@@ -13,7 +13,7 @@ use barkeep_runtime::console::{Execution, ExecutionStatus};
 /// Failed series that are named.
 const NAMED: usize = 12;
 
-pub(super) fn told(model: &Model, row: &Execution) -> Told {
+pub(super) fn describe(model: &Model, row: &Execution) -> Description {
     let now = model.shown_now();
     let (sign, word, role) = phrase::execution(row.status);
     let run = model.snap.live.runs.iter().find(|run| run.execution_id == row.execution_id);
@@ -50,13 +50,13 @@ pub(super) fn told(model: &Model, row: &Execution) -> Told {
     if row.rate_limited > 0 {
         cost.push(format!("{} refused by the vendor's limit (429)", format::count(row.rate_limited)));
     }
-    let mut told = Told::new(title)
+    let mut description = Description::new(title)
         .with("state", state)
         .text("started", format!("{times}, by {by}"))
         .text("symbols", symbols)
         .text("requests", cost.join(", "));
     if let Some(message) = &row.error_message {
-        told = told.with("problem", Line::of(Role::Bad, cause_of_run(message)));
+        description = description.with("problem", Line::of(Role::Bad, cause_of_run(message)));
     }
     let detail = model.answers.execution(row.execution_id).value;
     let failing: Vec<String> = detail.map_or_else(Vec::new, |detail| {
@@ -68,12 +68,12 @@ pub(super) fn told(model: &Model, row: &Execution) -> Told {
         failed.map(one).collect()
     });
     for (k, text) in failing.iter().take(NAMED).enumerate() {
-        told = told.text(if k == 0 { "failed" } else { "" }, text.clone());
+        description = description.text(if k == 0 { "failed" } else { "" }, text.clone());
     }
     if failing.len() > NAMED {
-        told = told.text("", format!("and {} more", failing.len() - NAMED));
+        description = description.text("", format!("and {} more", failing.len() - NAMED));
     }
-    told.text("outlook", outlook(row)).keys(
+    description.text("outlook", outlook(row)).keys(
         model,
         &[
             (ActionId::Open, "its series"),
@@ -97,19 +97,19 @@ const fn outlook(row: &Execution) -> &'static str {
     }
 }
 
-pub(super) fn item(model: &Model, row: usize) -> Option<Told> {
+pub(super) fn item(model: &Model, row: usize) -> Option<Description> {
     let (_, item) = *model.items().get(row)?;
     let (sign, state) = phrase::item(item, model.shown_now());
     let mut line = Line::of(state.role(), format!("{sign} "));
     line.spans.extend(state.spans);
     match item.info.symbol.clone().zip(item.info.timeframe) {
         Some(name) => {
-            let mut told = series::told(model, &name, None);
-            told.lines.insert(0, ("this run", line));
-            Some(told)
+            let mut description = series::describe(model, &name, None);
+            description.lines.insert(0, ("this run", line));
+            Some(description)
         }
         None => Some(
-            Told::new(Line::of(Role::Title, phrase::item_label(&item.label)))
+            Description::new(Line::of(Role::Title, phrase::item_label(&item.label)))
                 .with("this run", line)
                 .text("what", "One request brings the daily bars of every symbol that trades.")
                 .keys(model, &[(ActionId::Cancel, "cancels the run")]),

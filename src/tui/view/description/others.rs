@@ -1,6 +1,6 @@
 //! Requests, alerts, bars in quarantine and the other rows in words.
 
-use super::Told;
+use super::Description;
 use super::remedy::remedy;
 use crate::actions::ActionId;
 use crate::draw::format;
@@ -15,7 +15,7 @@ use barkeep_runtime::console::{
     AlertRow, FeatureFailureRow, Gap, LogLine, OperatorAction, QuarantineRow, RequestRow, Verdict,
 };
 
-pub(super) fn request(model: &Model, row: &RequestRow) -> Told {
+pub(super) fn request(model: &Model, row: &RequestRow) -> Description {
     let now = model.shown_now();
     let subject = row.ticker.clone().unwrap_or_else(|| match &*row.endpoint {
         "grouped_daily" => "the daily bars of all symbols".to_owned(),
@@ -35,22 +35,23 @@ pub(super) fn request(model: &Model, row: &RequestRow) -> Told {
         Some(n) => format!(", {} new or changed", format::count(n)),
         None => String::new(),
     };
-    let mut told = Told::new(title)
+    let mut description = Description::new(title)
         .with("answer", answer.span(Role::Text, took))
         .text("made", format!("{}, attempt {}", format::stamp(row.started_at, now), row.attempt))
         .text("asked for", row.asked.map_or_else(String::new, |range| format::dates(range.start, range.end)))
         .text("brought", format!("{}{changed}", format::plural(row.rows, "bar")));
     if let Some(error) = &row.error {
         let message = format!("{}: {error}", row.outcome);
-        told = told
+        description = description
             .with("problem", Line::of(Role::Bad, crate::now::cause::cause(&message)))
             .text("outlook", remedy(&message).outlook);
     }
-    told.text("id", row.request_id.clone().unwrap_or_default())
+    description
+        .text("id", row.request_id.clone().unwrap_or_default())
         .keys(model, &[(ActionId::Copy, "copies it"), (ActionId::Filter, "filters, as in status:503")])
 }
 
-pub(super) fn alert(model: &Model, row: &AlertRow) -> Told {
+pub(super) fn alert(model: &Model, row: &AlertRow) -> Description {
     let now = model.shown_now();
     let since = format::stamp(row.raised_at, now);
     let state = match row.resolved_at {
@@ -61,7 +62,7 @@ pub(super) fn alert(model: &Model, row: &AlertRow) -> Told {
     };
     let outlook =
         if row.resolved_at.is_some() { "Nothing to do." } else { "It closes by itself once the cause is gone." };
-    Told::new(Line::of(Role::Title, "Alert ").span(Role::Muted, row.kind.replace('_', " ")))
+    Description::new(Line::of(Role::Title, "Alert ").span(Role::Muted, row.kind.replace('_', " ")))
         .text("message", short_times(&row.message))
         .with("state", state)
         .text("since", since)
@@ -77,22 +78,22 @@ pub(super) fn alert(model: &Model, row: &AlertRow) -> Told {
         )
 }
 
-pub(super) fn suspect(model: &Model, row: &QuarantineRow) -> Told {
+pub(super) fn suspect(model: &Model, row: &QuarantineRow) -> Description {
     let now = model.shown_now();
     let [open, high, low, close] = [row.bar.open, row.bar.high, row.bar.low, row.bar.close].map(format::price);
     let title = Line::of(Role::Title, format!("{} {}", row.symbol, row.timeframe))
         .span(Role::Muted, format!(" bar of {}", format::stamp(row.bar.ts, now)));
-    let told = Told::new(title).with("suspect", Line::of(Role::Bad, row.reason.clone())).text(
+    let description = Description::new(title).with("suspect", Line::of(Role::Bad, row.reason.clone())).text(
         "sent",
         format!("open {open}, high {high}, low {low}, close {close}, volume {}", format::short(row.bar.volume)),
     );
-    let told = match suspect::stored_of(model, row) {
+    let description = match suspect::stored_of(model, row) {
         suspect::Stored::Bar(bar) => {
             let [open, high, low, close] = [bar.open, bar.high, bar.low, bar.close].map(format::price);
-            told.text("stored", format!("open {open}, high {high}, low {low}, close {close}"))
+            description.text("stored", format!("open {open}, high {high}, low {low}, close {close}"))
         }
-        suspect::Stored::Nothing => told.text("stored", "nothing for this time"),
-        suspect::Stored::Unknown => told,
+        suspect::Stored::Nothing => description.text("stored", "nothing for this time"),
+        suspect::Stored::Unknown => description,
     };
     let decided = row.decided_at.map_or_else(String::new, |at| format!(" {}", format::stamp(at, now)));
     let state = match row.status {
@@ -100,7 +101,7 @@ pub(super) fn suspect(model: &Model, row: &QuarantineRow) -> Told {
         Verdict::Accepted => format!("It was accepted{decided} and is stored."),
         Verdict::Rejected => format!("It was rejected{decided} and is not stored."),
     };
-    told.text("state", state).text("request", row.request_id.clone().unwrap_or_default()).keys(
+    description.text("state", state).text("request", row.request_id.clone().unwrap_or_default()).keys(
         model,
         &[
             (ActionId::Compare, "compares it"),
@@ -111,7 +112,7 @@ pub(super) fn suspect(model: &Model, row: &QuarantineRow) -> Told {
     )
 }
 
-pub(super) fn feature(model: &Model, row: &FeatureFailureRow) -> Told {
+pub(super) fn feature(model: &Model, row: &FeatureFailureRow) -> Description {
     let now = model.shown_now();
     let failure = &row.failure;
     let state = match row.resolved_at {
@@ -123,7 +124,7 @@ pub(super) fn feature(model: &Model, row: &FeatureFailureRow) -> Told {
     } else {
         "The bars are stored; the next run of the series computes its features again."
     };
-    Told::new(Line::of(Role::Title, format!("Features of {} {}", failure.symbol, failure.timeframe)))
+    Description::new(Line::of(Role::Title, format!("Features of {} {}", failure.symbol, failure.timeframe)))
         .with(
             "failed",
             Line::of(Role::Bad, short_times(&failure.error_message))
@@ -142,9 +143,9 @@ fn times(n: i64) -> String {
     }
 }
 
-pub(super) fn deed(model: &Model, action: &OperatorAction) -> Told {
+pub(super) fn deed(model: &Model, action: &OperatorAction) -> Description {
     let (result, role) = phrase::result(&action.result);
-    Told::new(Line::of(Role::Title, "Operator action"))
+    Description::new(Line::of(Role::Title, "Operator action"))
         .text("what", phrase::deed(action))
         .text("by", action.actor.clone())
         .text("at", format::stamp(action.at, model.shown_now()))
@@ -152,7 +153,7 @@ pub(super) fn deed(model: &Model, action: &OperatorAction) -> Told {
         .keys(model, &[(ActionId::Undo, "undoes your last action"), (ActionId::Copy, "copies it")])
 }
 
-pub(super) fn gap(model: &Model, gap: &Gap) -> Told {
+pub(super) fn gap(model: &Model, gap: &Gap) -> Description {
     let name = model.detail_series();
     let class = name.as_ref().and_then(|name| model.series(name)).map_or(AssetClass::Stock, |row| row.asset_class);
     let title = name.map_or_else(|| "Gap".to_owned(), |(symbol, timeframe)| format!("Gap of {symbol} {timeframe}"));
@@ -166,16 +167,16 @@ pub(super) fn gap(model: &Model, gap: &Gap) -> Told {
         Some(n) => format!("fetching it takes {}", format::plural(n, "request")),
         None => String::new(),
     };
-    Told::new(Line::of(Role::Title, title))
+    Description::new(Line::of(Role::Title, title))
         .text("what", attempts::hole(gap, class, model.shown_now()))
         .text("why", why)
         .text("cost", cost)
         .keys(model, &[(ActionId::TriggerGap, "fetches it"), (ActionId::Open, "shows it on the map")])
 }
 
-pub(super) fn log(model: &Model, line: &LogLine) -> Told {
+pub(super) fn log(model: &Model, line: &LogLine) -> Description {
     let role = phrase::level(line.level);
-    Told::new(Line::of(Role::Title, "Log line ").span(Role::Muted, line.source.clone()))
+    Description::new(Line::of(Role::Title, "Log line ").span(Role::Muted, line.source.clone()))
         .with("said", Line::of(role, short_times(&line.text)))
         .text("at", format!("{} {}", format::clock(line.at), line.level.name()))
         .keys(

@@ -1,11 +1,11 @@
-//! What is told of the selected row: in the pop-up of `d` on every screen, and beside the lists of a wide one.
+//! What describes the selected row: in the pop-up of `d` on every screen, and beside the lists of a wide one.
 
 use barkeep::market::Timeframe;
 use barkeep::tui::draw::theme::{ColorDepth, ThemeKind};
 use barkeep::tui::model::Model;
 use barkeep::tui::model::layer::Layer;
 use barkeep::tui::model::screen::{ListId, Screen};
-use barkeep::tui::view::told::{failure, told};
+use barkeep::tui::view::description::{describe, failure};
 use barkeep::vendor::fault::Class;
 
 use super::hands::{model, press, said, show, type_in};
@@ -51,15 +51,18 @@ fn d_tells_of_the_row_of_any_list() {
             if !some {
                 continue;
             }
-            let told = told(&model).unwrap();
-            assert!(told.lines.len() >= 2, "{list:?}: {told:?}");
+            let description = describe(&model).unwrap();
+            assert!(description.lines.len() >= 2, "{list:?}: {description:?}");
             let text = shown(&mut model);
-            assert!(text.contains(&told.lines[0].1.spans[0].text.chars().take(12).collect::<String>()), "{text}");
+            assert!(
+                text.contains(&description.lines[0].1.spans[0].text.chars().take(12).collect::<String>()),
+                "{text}"
+            );
             for raw in ["gap left: ", "transient", "T16:00:00Z", "_"] {
-                let of_the_engine = told.lines.iter().any(|(label, line)| {
+                let of_the_engine = description.lines.iter().any(|(label, line)| {
                     !matches!(*label, "id" | "request" | "said") && line.to_string().contains(raw)
                 });
-                assert!(!of_the_engine, "{list:?} says {raw}: {told:?}");
+                assert!(!of_the_engine, "{list:?} says {raw}: {description:?}");
             }
             let _ = press(&mut model, "esc");
             assert!(model.layers.is_empty());

@@ -1,8 +1,8 @@
-//! What is told of a row, in a frame: label by label, wrapped.
+//! What describes a row, in a frame: label by label, wrapped.
 
 use ratatui::layout::Rect;
 
-use super::{Told, history};
+use super::{Description, history};
 use crate::draw::canvas::{Canvas, Line, wrap_line};
 use crate::draw::theme::Role;
 use crate::model::Model;
@@ -19,10 +19,10 @@ const ALL: usize = 200;
 
 /// The text wrapped to a width: label and line, a label only where one begins.
 #[must_use]
-pub fn wrapped(told: &Told, width: u16) -> Vec<(&'static str, Line)> {
+pub fn wrapped(description: &Description, width: u16) -> Vec<(&'static str, Line)> {
     let room = width.saturating_sub(LABELS).max(1);
     let mut all = Vec::new();
-    for (label, text) in &told.lines {
+    for (label, text) in &description.lines {
         for (k, line) in wrap_line(text, room, ALL).into_iter().enumerate() {
             all.push((if k == 0 { *label } else { "" }, line));
         }
@@ -77,15 +77,18 @@ pub fn below_map(view: &mut ViewContext, area: Rect) {
 
 /// The rows that the text takes in a panel of this width.
 fn needs(view: &ViewContext, width: u16) -> u16 {
-    let lines = super::told(view.model).map_or(0, |told| wrapped(&told, width.saturating_sub(4)).len());
+    let lines =
+        super::describe(view.model).map_or(0, |description| wrapped(&description, width.saturating_sub(4)).len());
     u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(2)
 }
 
 /// The selected row in a panel.
 fn row(view: &mut ViewContext, at: Rect) {
-    let told = super::told(view.model);
-    let title = told.as_ref().map_or_else(|| Line::of(Role::Title, "Selected row"), |told| told.title.clone());
-    let all = told.map_or_else(Vec::new, |told| wrapped(&told, at.width.saturating_sub(4)));
+    let description = super::describe(view.model);
+    let title = description
+        .as_ref()
+        .map_or_else(|| Line::of(Role::Title, "Selected row"), |description| description.title.clone());
+    let all = description.map_or_else(Vec::new, |description| wrapped(&description, at.width.saturating_sub(4)));
     let inner = view.canvas.panel(at, &title, &Line::new());
     if all.is_empty() {
         view.canvas.center(inner, &[Line::of(Role::Muted, "no row is selected")]);
@@ -95,9 +98,9 @@ fn row(view: &mut ViewContext, at: Rect) {
 
 /// The selected row above everything else.
 pub fn pop_up(model: &Model, skip: usize, canvas: &mut Canvas<'_>, body: Rect) {
-    let Some(told) = super::told(model) else { return };
+    let Some(description) = super::describe(model) else { return };
     let width = body.width.min(96);
-    let all = wrapped(&told, width.saturating_sub(4));
+    let all = wrapped(&description, width.saturating_sub(4));
     let needs = u16::try_from(all.len()).unwrap_or(u16::MAX).saturating_add(2);
     let height = needs.min(body.height);
     let top = body.y + (body.height - height) / 3;
@@ -105,7 +108,7 @@ pub fn pop_up(model: &Model, skip: usize, canvas: &mut Canvas<'_>, body: Rect) {
     canvas.clear(area);
     let hidden = needs > height;
     let tail = if hidden { Line::of(Role::Muted, "up down: more") } else { Line::new() };
-    let inner = canvas.block(area, &told.title, &tail, Role::BorderFocused);
+    let inner = canvas.block(area, &description.title, &tail, Role::BorderFocused);
     let last = all.len().saturating_sub(usize::from(inner.height));
     lines(canvas, inner, &all, skip.min(last));
 }

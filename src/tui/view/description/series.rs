@@ -1,6 +1,6 @@
 //! A series in words: how it stands, what failed, when it is tried next.
 
-use super::Told;
+use super::Description;
 use super::remedy::remedy;
 use crate::actions::ActionId;
 use crate::draw::format;
@@ -18,14 +18,14 @@ use barkeep_runtime::console::{SeriesName, SeriesStatus};
 /// Width enough for a tier with its mark.
 const WITH_MARK: u16 = 20;
 
-pub(super) fn told(model: &Model, name: &SeriesName, attempt: Option<&SeriesStatus>) -> Told {
+pub(super) fn describe(model: &Model, name: &SeriesName, attempt: Option<&SeriesStatus>) -> Description {
     let now = model.shown_now();
     let row = model.series(name);
     let mut title = Line::of(Role::Title, format!("{} {}", name.0, name.1));
     if let Some(row) = row {
         title = title.span(Role::Muted, format!(" {} · {}", row.asset_class, row.criticality));
     }
-    let mut told = Told::new(title);
+    let mut description = Description::new(title);
     let newest = || model.all_failing().iter().find(|status| (&status.symbol, status.timeframe) == (&name.0, name.1));
     let failed = attempt.or_else(newest).filter(|status| status.failed());
     let message = failed.and_then(|status| status.error_message.as_deref());
@@ -35,8 +35,8 @@ pub(super) fn told(model: &Model, name: &SeriesName, attempt: Option<&SeriesStat
         let at = at.map_or_else(String::new, |at| format!(", {}", format::due(at, now).trim()));
         let left = message.and_then(gaps_left).filter(|n| *n > 0);
         let left = left.map_or_else(String::new, |n| format!("; {} left", format::plural(n, "gap")));
-        told = told.with("failed", Line::of(Role::Bad, what).span(Role::Text, format!("{at}{left}")));
-        told = told.text("outlook", remedy(message.unwrap_or_default()).outlook);
+        description = description.with("failed", Line::of(Role::Bad, what).span(Role::Text, format!("{at}{left}")));
+        description = description.text("outlook", remedy(message.unwrap_or_default()).outlook);
     } else if let Some(status) = attempt {
         let (sign, word, role) = phrase::series_state(status.status);
         let bars = format!(
@@ -44,17 +44,17 @@ pub(super) fn told(model: &Model, name: &SeriesName, attempt: Option<&SeriesStat
             format::count(status.records_processed),
             format::count(status.records_inserted)
         );
-        told = told.with("this run", Line::of(role, format!("{sign} {word}")).span(Role::Text, bars));
+        description = description.with("this run", Line::of(role, format!("{sign} {word}")).span(Role::Text, bars));
     }
     let Some(row) = row else {
-        return told.text("stands", "it is not tracked any more");
+        return description.text("stands", "it is not tracked any more");
     };
-    told = told.with("stands", stands(model, row));
+    description = description.with("stands", stands(model, row));
     let newest = row.newest_bar.map_or_else(
         || "no bars yet".to_owned(),
         |at| format!("the newest begins {}; {} stored", format::stamp(at, now), format::plural(row.bars, "bar")),
     );
-    told = told.text("bars", newest);
+    description = description.text("bars", newest);
     let detail = model.answers.detail(name).value;
     if let Some(detail) = detail {
         let share = format!("{} of its history", format::percent(detail.covered).trim());
@@ -62,12 +62,13 @@ pub(super) fn told(model: &Model, name: &SeriesName, attempt: Option<&SeriesStat
             0 => "; nothing is missing".to_owned(),
             n => format!("; {} missing", format::plural(n, "stretch")),
         };
-        told = told.text("history", share + &gaps);
-        told = told.text("why", detail.explanation.sentences().into_iter().take(3).collect::<Vec<_>>().join(" "));
+        description = description.text("history", share + &gaps);
+        description =
+            description.text("why", detail.explanation.sentences().into_iter().take(3).collect::<Vec<_>>().join(" "));
     } else if failed.is_none() {
-        told = told.text("why", Reasons::of(&model.snap).why(row)).without("why", row);
+        description = description.text("why", Reasons::of(&model.snap).why(row)).without("why", row);
     }
-    told = told.text("next", next(model, row));
+    description = description.text("next", next(model, row));
     let keys: &[(ActionId, &str)] = match message {
         Some(message) => remedy(message).keys,
         None if row.paused => &[
@@ -82,10 +83,10 @@ pub(super) fn told(model: &Model, name: &SeriesName, attempt: Option<&SeriesStat
             (ActionId::PauseSymbol, "pauses the symbol"),
         ],
     };
-    told.keys(model, keys)
+    description.keys(model, keys)
 }
 
-impl Told {
+impl Description {
     /// Leaves a line out that says nothing of a series that is fresh.
     fn without(mut self, label: &'static str, row: &SeriesView) -> Self {
         if row.tier == barkeep_market::freshness::Tier::Fresh {

@@ -20,13 +20,13 @@ use barkeep_runtime::console::SeriesName;
 
 /// What there is to say about a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct Description {
     pub title: Line,
     /// What each is about, and the text.
     pub lines: Vec<(&'static str, Line)>,
 }
 
-impl Told {
+impl Description {
     fn new(title: Line) -> Self {
         Self { title, lines: Vec::new() }
     }
@@ -57,21 +57,21 @@ impl Told {
 
 /// What there is to say about the selected row; nothing where none is selected.
 #[must_use]
-pub fn told(model: &Model) -> Option<Told> {
+pub fn describe(model: &Model) -> Option<Description> {
     let list = model.focus();
     let row = model.cursor(list)?;
     match list {
         ListId::Freshness => None,
         ListId::Symbols | ListId::Coverage => {
             let series = model.series_at(row)?;
-            Some(series::told(model, &(series.symbol.clone(), series.timeframe), None))
+            Some(series::describe(model, &(series.symbol.clone(), series.timeframe), None))
         }
         ListId::Items => run::item(model, row),
         ListId::FailingSeries => status(model, model.failing_series().get(row).copied()?),
         ListId::ExecutionSeries => status(model, model.execution_series().get(row).copied()?),
         ListId::Attempts => status(model, model.attempts().get(row)?),
-        ListId::Executions => Some(run::told(model, model.executions().get(row).copied()?)),
-        ListId::OverviewExecutions => Some(run::told(model, model.snap.data.executions.get(row)?)),
+        ListId::Executions => Some(run::describe(model, model.executions().get(row).copied()?)),
+        ListId::OverviewExecutions => Some(run::describe(model, model.snap.data.executions.get(row)?)),
         ListId::Requests => Some(others::request(model, model.requests().get(row).copied()?)),
         ListId::DetailRequests => Some(others::request(model, model.detail_requests().get(row)?)),
         ListId::FailingFeatures => Some(others::feature(model, model.failing_features().get(row).copied()?)),
@@ -85,12 +85,12 @@ pub fn told(model: &Model) -> Option<Told> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as its neighbors in the match above")]
-fn status(model: &Model, row: &barkeep_runtime::console::SeriesStatus) -> Option<Told> {
+fn status(model: &Model, row: &barkeep_runtime::console::SeriesStatus) -> Option<Description> {
     let name: SeriesName = (row.symbol.clone(), row.timeframe);
-    Some(series::told(model, &name, Some(row)))
+    Some(series::describe(model, &name, Some(row)))
 }
 
-/// The series whose details are told with the selected row.
+/// The series whose details are described with the selected row.
 #[must_use]
 pub fn series_of(model: &Model) -> Option<SeriesName> {
     let list = model.focus();
