@@ -18,7 +18,7 @@ pub const AT_ONCE: usize = 2_000;
 
 /// What is known of a series that was begun.
 #[derive(Clone, Copy, Debug, Default)]
-struct Started {
+struct Progress {
     processed: i64,
     inserted: i64,
     features: i64,
@@ -32,7 +32,7 @@ pub struct SeriesStatuses {
     targets: Arc<Vec<Target>>,
     /// Where the target of a symbol is.
     places: HashMap<Symbol, usize>,
-    begun: BTreeMap<SeriesKey, Started>,
+    begun: BTreeMap<SeriesKey, Progress>,
     /// Why features could not be computed, by series.
     feature_failures: BTreeMap<SeriesKey, String>,
 }
@@ -84,7 +84,7 @@ impl SeriesStatuses {
         target.requested.contains(timeframe).then_some(target)
     }
 
-    fn begin(&mut self, key: &SeriesKey) -> Option<&mut Started> {
+    fn begin(&mut self, key: &SeriesKey) -> Option<&mut Progress> {
         self.target(key)?;
         Some(self.begun.entry(key.clone()).or_default())
     }
@@ -181,7 +181,7 @@ mod tests {
         let (execution, targets) = (Uuid::from_u128(1), Arc::new(targets));
         let mut statuses = SeriesStatuses::new(execution, Arc::clone(&targets));
         assert_eq!((statuses.requested(), statuses.begun.len()), (50_000, 0));
-        assert!(size_of::<Started>() <= 40);
+        assert!(size_of::<Progress>() <= 40);
 
         let wrote = WriteOutcome { inserted: 2, revised: 1, ..WriteOutcome::default() };
         let (known, other) = (key("S7", Timeframe::M5), key("S7", Timeframe::M1));

@@ -139,7 +139,7 @@ impl Service {
             }
             // Its successor fetches what is left; nothing is wrong here.
             Err(RunError::Store(e @ StoreError::TakenOver(_))) => {
-                tracing::warn!(execution = %id, "execution ended: {e}")
+                tracing::warn!(execution = %id, "execution ended: {e}");
             }
             Err(RunError::Store(e)) => self.lost(&e),
         }

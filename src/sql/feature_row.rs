@@ -152,7 +152,9 @@ pub fn check(write: &FeatureWrite) -> Result<()> {
         return Err(StoreError::Refused("features must ascend by whole seconds inside the range they replace".into()));
     }
     if write.series.0 >= MOST_SERIES {
-        return Err(StoreError::Refused(format!("features are kept of series below number {MOST_SERIES}")));
+        return Err(StoreError::Refused(format!(
+            "features can be stored only for series with an id below {MOST_SERIES}"
+        )));
     }
     let sound = |row: &FeatureRow| {
         let f = &row.features;

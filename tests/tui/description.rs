@@ -100,7 +100,7 @@ fn its_details_are_requested_while_it_is_open() {
 fn n_goes_from_match_to_match_in_the_log_with_the_filter_on_or_off() {
     let mut model = model(running());
     let _ = press(&mut model, "8 n");
-    assert!(said(&model).contains("nothing was looked for yet"), "{}", said(&model));
+    assert!(said(&model).contains("no search yet"), "{}", said(&model));
     let _ = press(&mut model, "/");
     type_in(&mut model, "gap stays open");
     let _ = press(&mut model, "enter esc");

@@ -33,7 +33,7 @@ pub(super) fn explain(model: &Model) -> Availability {
 
 /// A line of the log was looked for.
 pub(super) fn sought(model: &Model) -> Availability {
-    if model.log.sought.is_empty() { no("nothing was looked for yet; / does") } else { Ok(()) }
+    if model.log.sought.is_empty() { no("no search yet; / starts one") } else { Ok(()) }
 }
 
 /// Commands need an engine that takes them.

@@ -9,7 +9,7 @@ pub fn cause(message: &str) -> String {
     match class {
         "plan_window" => "your vendor plan does not include this period (403)".to_owned(),
         "not_entitled" => "not in your vendor plan (403)".to_owned(),
-        "too_early" => "your vendor plan has today's bars only after the day (403)".to_owned(),
+        "too_early" => "your vendor plan provides today's bars only after the day has ended (403)".to_owned(),
         _ => in_words(text),
     }
 }

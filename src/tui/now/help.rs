@@ -103,7 +103,7 @@ fn of(facts: &Facts<'_>, condition: &Condition<'_>, available: &impl Fn(ActionId
             vec![fetch("fetch what is due")]
         }
         Condition::PausedSeries { .. } => {
-            vec![key(ActionId::Go(Screen::Symbols), "series: / is:paused finds them, and there they can be resumed")]
+            vec![key(ActionId::Go(Screen::Symbols), "series: filter with / is:paused and resume them there")]
         }
         Condition::LimitTooLow { .. } => vec![
             key(ActionId::Go(Screen::Vendor), "limit: what is due when"),
