@@ -60,7 +60,7 @@ pub(super) fn describe(model: &Model, name: &SeriesName, attempt: Option<&Series
         let share = format!("{} of its history", format::percent(detail.covered).trim());
         let gaps = match detail.gaps_total {
             0 => "; nothing is missing".to_owned(),
-            n => format!("; {} missing", format::plural(n, "stretch")),
+            n => format!("; {}", format::plural(n, "gap")),
         };
         description = description.text("history", share + &gaps);
         description =
