@@ -20,7 +20,9 @@ use super::conn::{Conn, Sql, Statements};
 use super::open_writes::OpenWrites;
 use super::retry::Retry;
 use super::writer::{BEGIN_READING, COMMIT, ROLLBACK, Work, Writer};
-use super::{Result, SeriesId, StoreError, fault};
+use super::tables::fleet::items;
+use super::{OwnItem, Result, SeriesId, StoreError, fault};
+use barkeep_base::process;
 use barkeep_base::timing::{self, Phase};
 use fence::{Fence, Fenced, ran_out};
 use identity::Identity;
@@ -211,7 +213,7 @@ impl Database {
     }
 
     /// The door of every write, likewise.
-    async fn write<W: Work>(&self, work: W) -> Result<W::Output> {
+    pub(super) async fn write<W: Work>(&self, work: W) -> Result<W::Output> {
         timing::timed(Phase::Database, self.write_untimed(work)).await
     }
 
@@ -232,6 +234,17 @@ impl Database {
 
     async fn write_untimed<W: Work>(&self, work: W) -> Result<W::Output> {
         self.write_through(self.writer.as_ref(), work).await
+    }
+
+    /// What this process marks what it has with, among those that share the database.
+    pub(super) fn worker(&self) -> String {
+        process::worker_mark(self.fence.worker().id)
+    }
+
+    pub(super) async fn own_items(&self) -> Result<Vec<OwnItem>> {
+        let worker = self.worker();
+        let worker = worker.as_str();
+        read!(self, items::own(worker))
     }
 
     fn writer_for(&self, series: Option<SeriesId>) -> Option<&Writer> {
