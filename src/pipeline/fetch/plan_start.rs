@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 
 use super::Fetcher;
 use barkeep_market::ts::DAY;
@@ -68,6 +69,39 @@ impl PlanHistory {
     }
 }
 
+/// What another worker has learned about it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PlanNews {
+    starts: Vec<(bool, NaiveDate)>,
+    earliest: Vec<(bool, Ts)>,
+}
+
+impl PlanHistory {
+    /// What a run has learned, for whoever plans.
+    #[must_use]
+    pub fn news(&self) -> PlanNews {
+        let learned = |(market, _): &(&bool, &NaiveDate)| self.learned.contains(market);
+        PlanNews {
+            starts: self.starts.iter().filter(learned).map(|(market, date)| (*market, *date)).collect(),
+            earliest: self.earliest.iter().map(|(market, bar)| (*market, *bar)).collect(),
+        }
+    }
+
+    /// Adds what another worker has learned.
+    pub fn add(&mut self, news: &PlanNews) {
+        for (market, date) in &news.starts {
+            if self.starts.get(market).is_none_or(|known| known < date) {
+                self.starts.insert(*market, *date);
+                self.learned.insert(*market);
+            }
+        }
+        for (market, bar) in &news.earliest {
+            let earliest = self.earliest.entry(*market).or_insert(*bar);
+            *earliest = (*bar).min(*earliest);
+        }
+    }
+}
+
 /// What the vendor refused.
 pub(super) struct RefusedRange<'a> {
     pub(super) symbol: &'a Symbol,
@@ -79,7 +113,7 @@ pub(super) struct RefusedRange<'a> {
 }
 
 impl Fetcher {
-    fn plan_history(&self) -> MutexGuard<'_, PlanHistory> {
+    pub fn plan_history(&self) -> MutexGuard<'_, PlanHistory> {
         self.plan_history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

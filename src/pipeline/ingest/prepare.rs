@@ -39,6 +39,8 @@ pub(super) async fn prepare(context: &IngestContext, page: &mut PageJob) -> Resu
         let statuses = context.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         received.iter().filter_map(|one| statuses.status_after(&one.series, one.bars, fetched_at)).collect()
     };
+    let done = page.of.map(|of| of.done);
+    commit.of_item = page.report.as_ref().map(|report| report.page(&received, fetched_at, done));
     page.state = PageState::Prepared { commit, received };
     Ok(())
 }
