@@ -28,8 +28,8 @@ pub use features::{
     FeatureWrite,
 };
 pub use fleet::{
-    Attempts, Collected, Election, EndedItem, HeldItem, ItemPage, Leader, OwnItem, PageOfItem, PlanItem, Worker, WorkerRole,
-    claims,
+    Attempts, Collected, Election, EndedItem, HeldItem, ItemPage, Leader, OwnItem, PageOfItem, PlanItem, Worker,
+    WorkerRole, claims,
 };
 pub use operations::{
     AlertRow, EnginePause, HolidayRow, Log, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow,

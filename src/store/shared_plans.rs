@@ -39,23 +39,23 @@ pub trait SharedPlans: Send + Sync {
 #[async_trait]
 impl SharedPlans for Database {
     async fn publish(&self, items: Vec<PlanItem>, is_held: bool) -> Result<()> {
-        self.write(items::Publish { owner: self.worker(), items, is_held }).await
+        self.decide(items::Publish { owner: self.worker(), items, is_held }).await
     }
 
     async fn take(&self, execution: Option<Uuid>) -> Result<Option<PlanItem>> {
-        self.write(items::Take { worker: self.worker(), execution }).await
+        self.decide(items::Take { worker: self.worker(), execution }).await
     }
 
     async fn collect(&self, execution: Uuid) -> Result<Collected> {
-        self.write(items::Collect { owner: self.worker(), execution }).await
+        self.decide(items::Collect { owner: self.worker(), execution }).await
     }
 
     async fn withdraw(&self, execution: Uuid) -> Result<Vec<u64>> {
-        self.write(items::Withdraw { owner: self.worker(), execution }).await
+        self.decide(items::Withdraw { owner: self.worker(), execution }).await
     }
 
     async fn stop(&self, execution: Uuid, numbers: Vec<u64>) -> Result<()> {
-        self.write(items::Stop { owner: self.worker(), execution, numbers }).await
+        self.decide(items::Stop { owner: self.worker(), execution, numbers }).await
     }
 
     async fn own(&self) -> Result<Vec<OwnItem>> {
@@ -63,6 +63,6 @@ impl SharedPlans for Database {
     }
 
     async fn end(&self, execution: Uuid, number: u64, outcome: Option<String>) -> Result<()> {
-        self.write(items::End { worker: self.worker(), execution, number, outcome }).await
+        self.decide(items::End { worker: self.worker(), execution, number, outcome }).await
     }
 }

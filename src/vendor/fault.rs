@@ -14,7 +14,19 @@ use barkeep_market::Ts;
 
 /// The kinds of failure, each with its own policy.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Display, IntoStaticStr, EnumCount,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    Display,
+    IntoStaticStr,
+    EnumCount,
     VariantArray,
 )]
 #[serde(rename_all = "snake_case")]

@@ -151,8 +151,9 @@ impl Helper<'_> {
             }
             ItemOutcome::released()
         });
-        if matches!(&outcome.end, End::Failed { class: Class::Auth, .. }) {
-            self.back_off(&StoreError::Refused("the vendor refused the key of this service".to_owned()));
+        if let End::Failed { class: class @ (Class::Auth | Class::Transient), message } = &outcome.end {
+            // It may be the key or the network of this service alone.
+            self.back_off(&format!("{class}: {message}"));
             return self.end(key, &ItemOutcome { end: End::Released, ..outcome }).await;
         }
         self.end(key, &outcome).await;
@@ -176,10 +177,13 @@ impl Helper<'_> {
             Ok(None) if self.engine.gate.paused().is_some() => self.engine.gate.resume(),
             _ => {}
         }
-        if self.under_way.is_empty() {
-            return;
-        }
         let Ok(own) = self.plans.own().await else { return };
+        for lost in own.iter().map(|item| (item.execution_id, item.number)) {
+            // It was taken, and the answer that said so was lost.
+            if !self.under_way.contains_key(&lost) {
+                self.end(lost, &ItemOutcome::released()).await;
+            }
+        }
         let kept: BTreeSet<Key> =
             own.iter().filter(|item| !item.is_stopped).map(|item| (item.execution_id, item.number)).collect();
         self.under_way.iter().filter(|(key, _)| !kept.contains(key)).for_each(|(_, cancel)| cancel.cancel());
@@ -221,10 +225,7 @@ impl HelpedRun {
         let Some((row, selection)) = row.zip(selection) else {
             return Err(StoreError::NotFound(format!("execution {execution} is not there")).into());
         };
-        let backfill = Backfill {
-            execution_id: execution,
-            ..Backfill::new(selection, Mode::Pipeline, row.trigger)
-        };
+        let backfill = Backfill { execution_id: execution, ..Backfill::new(selection, Mode::Pipeline, row.trigger) };
         let context = backfill.planning_context(&engine).await?;
         let (store, targets) = (Arc::clone(&engine.store), Arc::clone(&context.targets));
         let series = store.series().await?;

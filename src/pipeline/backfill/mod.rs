@@ -31,8 +31,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::planning::estimated_seconds;
 pub use self::helping::help;
+use self::planning::estimated_seconds;
 pub use self::refetch::RESTATED;
 use self::split_watch::SplitWatch;
 use self::survey::PlanningContext;

@@ -148,7 +148,8 @@ impl<'r, 'b> Queue<'r, 'b> {
     async fn look(&mut self) -> Result<(), StoreError> {
         let is_due = self.looked.is_none_or(|at| at.elapsed() >= LOOK);
         let is_worthwhile = self.waiting.len() > 1 && self.run.fetcher.registry.is_done();
-        let Some(plans) = self.plans().filter(|_| self.may_share && self.out.is_none() && is_due && is_worthwhile) else {
+        let Some(plans) = self.plans().filter(|_| self.may_share && self.out.is_none() && is_due && is_worthwhile)
+        else {
             return Ok(());
         };
         self.looked = Some(Instant::now());
@@ -178,7 +179,9 @@ impl<'r, 'b> Queue<'r, 'b> {
         plans.publish(published, false).await?;
         self.waiting.drain(..rows.len());
         let out = self.out.get_or_insert_default();
-        out.extend(rows.into_iter().map(|(number, item)| (number, Out { item, is_begun: false, pages: 0, stopped: None })));
+        out.extend(
+            rows.into_iter().map(|(number, item)| (number, Out { item, is_begun: false, pages: 0, stopped: None })),
+        );
         Ok(())
     }
 
@@ -218,11 +221,25 @@ impl<'r, 'b> Queue<'r, 'b> {
         if !stop.is_empty() {
             plans.stop(execution, stop).await?;
         }
+        if self.here.is_empty() {
+            self.find_lost(plans).await?;
+        }
         // What was given back and not begun has its turn again at once.
         if self.out.is_some() && !self.is_withdrawn {
             self.refill(plans).await?;
         }
         Ok(collected.ended.into_iter().filter_map(|ended| self.take_back(ended)).collect())
+    }
+
+    /// Items that were taken here by a statement whose answer was lost.
+    async fn find_lost(&mut self, plans: &dyn SharedPlans) -> Result<(), StoreError> {
+        let execution = self.run.backfill.execution_id;
+        for lost in plans.own().await?.into_iter().filter(|item| item.execution_id == execution) {
+            plans.end(execution, lost.number, None).await?;
+            let out = self.out.as_mut().and_then(|out| out.remove(&lost.number));
+            self.waiting.extend(out.map(|out| (Some(lost.number), out.item)));
+        }
+        Ok(())
     }
 
     /// Another worker has an item; its number when that is to be ended.

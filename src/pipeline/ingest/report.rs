@@ -22,7 +22,10 @@ pub struct ItemReport {
 
 impl std::fmt::Debug for ItemReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ItemReport").field("execution", &self.execution).field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("ItemReport")
+            .field("execution", &self.execution)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
     }
 }
 

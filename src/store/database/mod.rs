@@ -19,8 +19,8 @@ use sqlx::sqlite::{Sqlite, SqlitePool};
 use super::conn::{Conn, Sql, Statements};
 use super::open_writes::OpenWrites;
 use super::retry::Retry;
-use super::writer::{BEGIN_READING, COMMIT, ROLLBACK, Work, Writer};
 use super::tables::fleet::items;
+use super::writer::{BEGIN_READING, COMMIT, ROLLBACK, Work, Writer};
 use super::{OwnItem, Result, SeriesId, StoreError, fault};
 use barkeep_base::process;
 use barkeep_base::timing::{self, Phase};
@@ -213,7 +213,7 @@ impl Database {
     }
 
     /// The door of every write, likewise.
-    pub(super) async fn write<W: Work>(&self, work: W) -> Result<W::Output> {
+    async fn write<W: Work>(&self, work: W) -> Result<W::Output> {
         timing::timed(Phase::Database, self.write_untimed(work)).await
     }
 
@@ -239,6 +239,12 @@ impl Database {
     /// What this process marks what it has with, among those that share the database.
     pub(super) fn worker(&self) -> String {
         process::worker_mark(self.fence.worker().id)
+    }
+
+    /// What several processes decide among themselves: short, and not behind the pages that wait for the writer.
+    pub(super) async fn decide<W: Work>(&self, work: W) -> Result<W::Output> {
+        let writer = self.heartbeats.as_ref().or(self.writer.as_ref());
+        timing::timed(Phase::Database, self.write_through(writer, work)).await
     }
 
     pub(super) async fn own_items(&self) -> Result<Vec<OwnItem>> {

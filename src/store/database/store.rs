@@ -24,8 +24,8 @@ use crate::{
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
     HolidayRow, IdempotencyClaim, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction,
     OperatorActionRow, PageCommit, PlanStart, QuarantineRow, RequestFilter, RequestMinute, RequestRow, RequestTotals,
-    Result, SeriesClaim, SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SharedPlans, SplitRow, Stamp, Store, StoreError,
-    StoredBar, SymbolRow, TimeRange, Verdict, Waste, Worker, WriteOutcome,
+    Result, SeriesClaim, SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SharedPlans, SplitRow, Stamp, Store,
+    StoreError, StoredBar, SymbolRow, TimeRange, Verdict, Waste, Worker, WriteOutcome,
 };
 use barkeep_base::clock::Moment;
 use barkeep_base::process;

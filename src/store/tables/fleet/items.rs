@@ -112,10 +112,10 @@ fn ended(f: &mut Fields<'_>) -> Result<EndedItem> {
 
 /// Fails unless the execution is still its owner's to decide about.
 async fn lock(conn: &mut Conn<'_>, execution: Uuid, owner: &str) -> Result<()> {
-    match conn.rows(LOCK_OWN, &values![execution, owner]).await?.is_empty() {
-        false => Ok(()),
-        true => Err(StoreError::TakenOver("another process has taken over this execution".to_owned())),
+    if conn.rows(LOCK_OWN, &values![execution, owner]).await?.is_empty() {
+        return Err(StoreError::TakenOver("another process has taken over this execution".to_owned()));
     }
+    Ok(())
 }
 
 /// [`crate::SharedPlans::publish`].
@@ -272,7 +272,9 @@ pub(crate) async fn note(
     all: &[PageCommit],
     outcomes: &[Vec<WriteOutcome>],
 ) -> Result<()> {
-    for (of, outcomes) in all.iter().zip(outcomes).filter_map(|(page, outcomes)| Some((page.of_item.as_ref()?, outcomes))) {
+    for (of, outcomes) in
+        all.iter().zip(outcomes).filter_map(|(page, outcomes)| Some((page.of_item.as_ref()?, outcomes)))
+    {
         let page = ItemPage { outcomes: outcomes.clone(), ..of.page.clone() };
         let line = format!("{}\n", json(&page)?);
         let held = !conn.rows(HOLD, &values![of.execution_id]).await?.is_empty();
