@@ -23,8 +23,9 @@ pub trait SharedPlans: Send + Sync {
     /// What others have ended, and what those had that died: no longer shared from now on. And what others still have.
     async fn collect(&self, execution: Uuid) -> Result<Collected>;
 
-    /// Takes back what nobody has taken yet; the numbers of these items.
-    async fn withdraw(&self, execution: Uuid) -> Result<Vec<u64>>;
+    /// Takes back what nobody has taken yet, and asks whoever has one of these items to end it; the numbers of those taken
+    /// back.
+    async fn withdraw(&self, execution: Uuid, numbers: Vec<u64>) -> Result<Vec<u64>>;
 
     /// Asks whoever has these items to end them.
     async fn stop(&self, execution: Uuid, numbers: Vec<u64>) -> Result<()>;
@@ -50,12 +51,12 @@ impl SharedPlans for Database {
         self.decide(items::Collect { owner: self.worker(), execution }).await
     }
 
-    async fn withdraw(&self, execution: Uuid) -> Result<Vec<u64>> {
-        self.decide(items::Withdraw { owner: self.worker(), execution }).await
+    async fn withdraw(&self, execution: Uuid, numbers: Vec<u64>) -> Result<Vec<u64>> {
+        self.decide(items::Stop { owner: self.worker(), execution, numbers, withdraws: true }).await
     }
 
     async fn stop(&self, execution: Uuid, numbers: Vec<u64>) -> Result<()> {
-        self.decide(items::Stop { owner: self.worker(), execution, numbers }).await
+        self.decide(items::Stop { owner: self.worker(), execution, numbers, withdraws: false }).await.map(drop)
     }
 
     async fn own(&self) -> Result<Vec<OwnItem>> {

@@ -300,10 +300,10 @@ impl<'r, 'b> Queue<'r, 'b> {
         }
         let execution = self.run.backfill.execution_id;
         let (Some(plans), Some(out)) = (self.plans(), self.out.as_mut()) else { return Ok(()) };
-        for number in plans.withdraw(execution).await? {
+        for number in plans.withdraw(execution, out.keys().copied().collect()).await? {
             out.remove(&number);
         }
-        plans.stop(execution, out.keys().copied().collect()).await
+        Ok(())
     }
 
     /// The database, or the execution, is lost: what others do is not waited for.

@@ -20,8 +20,7 @@ use barkeep_base::process;
 statements! {
     /// Nobody else decides about these plans before the transaction has ended. SQLite's transactions exclude each other.
     LOCK_ALL = Sql::two(
-        "SELECT 1 FROM series_claims WHERE granted <> 0 AND execution_id IN
-             (SELECT execution_id FROM plan_items WHERE state = 'open' AND (execution_id = $1 OR $1 IS NULL))",
+        "SELECT 1 FROM plan_items WHERE execution_id = $1 OR $1 IS NULL",
         "SELECT 1 FROM series_claims WHERE granted AND execution_id IN
              (SELECT execution_id FROM plan_items WHERE state = 'open' AND (execution_id = $1 OR $1 IS NULL))
          ORDER BY execution_id FOR NO KEY UPDATE");
@@ -40,13 +39,8 @@ statements! {
     /// The first one whose families nobody else has.
     TAKE = Sql::two(
         "UPDATE plan_items SET state = 'held', holder = $1 WHERE (execution_id, number) = (
-             SELECT o.execution_id, o.number FROM plan_items AS o
-             WHERE o.state = 'open' AND (o.execution_id = $2 OR $2 IS NULL) AND NOT EXISTS (
-                 SELECT 1 FROM plan_items AS h, json_each(h.families) AS theirs, json_each(o.families) AS wanted
-                 WHERE h.execution_id = o.execution_id AND h.state IN ('held', 'stop') AND h.holder <> $1
-                     AND theirs.value = wanted.value)
-             ORDER BY o.priority, o.number LIMIT 1)
-         RETURNING execution_id, number, priority, item",
+             SELECT execution_id, number FROM plan_items WHERE state = 'open' AND (execution_id = $2 OR $2 IS NULL)
+             ORDER BY priority, number LIMIT 1) RETURNING execution_id, number, priority, item",
         "UPDATE plan_items SET state = 'held', holder = $1 WHERE (execution_id, number) = (
              SELECT o.execution_id, o.number FROM plan_items AS o
              WHERE o.state = 'open' AND (o.execution_id = $2 OR $2 IS NULL) AND NOT EXISTS (
@@ -196,38 +190,24 @@ impl Work for Collect {
     }
 }
 
-/// [`crate::SharedPlans::withdraw`].
-pub(crate) struct Withdraw {
-    pub(crate) owner: String,
-    pub(crate) execution: Uuid,
-}
-
-#[async_trait]
-impl Work for Withdraw {
-    type Output = Vec<u64>;
-
-    async fn run(&self, conn: &mut Conn<'_>) -> Result<Vec<u64>> {
-        lock(conn, self.execution, &self.owner).await?;
-        let rows = conn.rows(WITHDRAW, &values![self.execution]).await?;
-        collect(&rows, |f| Ok(f.next::<i64>()?.unsigned_abs()))
-    }
-}
-
-/// [`crate::SharedPlans::stop`].
+/// [`crate::SharedPlans::stop`] and [`crate::SharedPlans::withdraw`].
 pub(crate) struct Stop {
     pub(crate) owner: String,
     pub(crate) execution: Uuid,
     pub(crate) numbers: Vec<u64>,
+    pub(crate) withdraws: bool,
 }
 
 #[async_trait]
 impl Work for Stop {
-    type Output = ();
+    type Output = Vec<u64>;
 
-    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<Vec<u64>> {
         lock(conn, self.execution, &self.owner).await?;
         let numbers: Vec<i64> = self.numbers.iter().map(|n| number(*n)).collect();
-        conn.run(STOP, &values![self.execution, &self.owner, numbers]).await.map(drop)
+        conn.run(STOP, &values![self.execution, &self.owner, numbers]).await?;
+        let rows = if self.withdraws { conn.rows(WITHDRAW, &values![self.execution]).await? } else { Vec::new() };
+        collect(&rows, |f| Ok(f.next::<i64>()?.unsigned_abs()))
     }
 }
 
