@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
-use super::page_job::Received;
 use crate::events::{Event, ItemTiming, Listener};
 use crate::progress::{RunProgress, attempts_of};
-use barkeep_market::Ts;
+use barkeep_market::{Symbol, Timeframe, Ts};
 use barkeep_store::{Attempts, ItemPage, PageOfItem};
 
 /// Adds up the attempts made for an item. Its pages carry them into the database.
@@ -47,11 +46,15 @@ impl ItemReport {
     }
 
     /// What goes with a page into the database.
-    pub(super) fn page(&self, received: &[Received], fetched_at: Ts, done: Option<f64>) -> PageOfItem {
-        let of = |one: &Received| (one.series.0.clone(), one.series.1, one.bars);
+    pub(super) fn page(
+        &self,
+        received: Vec<(Symbol, Timeframe, u64)>,
+        fetched_at: Ts,
+        done: Option<f64>,
+    ) -> PageOfItem {
         let page = ItemPage {
             number: self.pages.fetch_add(1, Ordering::Relaxed),
-            received: received.iter().map(of).collect(),
+            received,
             outcomes: Vec::new(),
             fetched_at,
             done,

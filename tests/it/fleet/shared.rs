@@ -77,7 +77,8 @@ async fn assert_exact(bench: &Bench, lost: usize) {
     }
     assert_eq!(bench.count("SELECT count(*) FROM bar_revisions").await, 0, "no bar was written with other values");
     // The schedule may be at work meanwhile.
-    let left = "SELECT count(*) FROM plan_items JOIN scheduler_execution_log USING (execution_id) WHERE trigger_kind = 'api'";
+    let left =
+        "SELECT count(*) FROM plan_items JOIN scheduler_execution_log USING (execution_id) WHERE trigger_kind = 'api'";
     assert_eq!(bench.count(left).await, 0, "nothing is left of the plan");
     let bare = "SELECT count(*) FROM bars AS b WHERE ts < '2024-03-29' AND NOT EXISTS (
                     SELECT 1 FROM features AS f WHERE f.series_id = b.series_id AND f.ts = b.ts)";
