@@ -20,8 +20,9 @@ pub trait SharedPlans: Send + Sync {
     /// on.
     async fn take(&self, execution: Option<Uuid>) -> Result<Option<PlanItem>>;
 
-    /// What others have ended, and what those had that died: no longer shared from now on. And what others still have.
-    async fn collect(&self, execution: Uuid) -> Result<Collected>;
+    /// What others have ended, or had when they died, and what they still have. What was `heard` of is ended for good; what
+    /// was not comes again.
+    async fn collect(&self, execution: Uuid, heard: Vec<u64>) -> Result<Collected>;
 
     /// Takes back what nobody has taken yet, and asks whoever has one of these items to end it; the numbers of those taken
     /// back.
@@ -47,8 +48,8 @@ impl SharedPlans for Database {
         self.decide(items::Take { worker: self.worker(), execution }).await
     }
 
-    async fn collect(&self, execution: Uuid) -> Result<Collected> {
-        self.decide(items::Collect { owner: self.worker(), execution }).await
+    async fn collect(&self, execution: Uuid, heard: Vec<u64>) -> Result<Collected> {
+        self.decide(items::Collect { owner: self.worker(), execution, heard }).await
     }
 
     async fn withdraw(&self, execution: Uuid, numbers: Vec<u64>) -> Result<Vec<u64>> {

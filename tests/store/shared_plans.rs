@@ -60,7 +60,7 @@ impl Worker {
     }
 
     async fn collect(&self) -> Collected {
-        self.plans().collect(EXECUTION).await.unwrap()
+        self.plans().collect(EXECUTION, vec![]).await.unwrap()
     }
 }
 
@@ -108,6 +108,12 @@ async fn items_are_taken_in_order_and_no_two_of_a_family_at_a_time() {
     assert_eq!(planner.plans().take(Some(EXECUTION)).await.unwrap().map(|item| item.number), Some(5));
     let Collected { ended, held } = planner.collect().await;
     assert_eq!(ended.iter().map(|item| item.number).collect::<Vec<_>>(), [1, 2]);
+    // An answer that was lost comes again, until it was heard.
+    assert_eq!(planner.collect().await.ended, ended);
+    // One that was given back is published again; of what is published twice nothing is lost.
+    planner.plans().publish(vec![item(2, 8, "B"), item(3, 8, "B")], false).await.unwrap();
+    assert_eq!(planner.plans().collect(EXECUTION, vec![1]).await.unwrap().ended, []);
+    assert_eq!(planner.plans().withdraw(EXECUTION, vec![]).await.unwrap(), [2]);
     assert_eq!(
         held.iter().map(|item| (item.number, item.holder.clone())).collect::<Vec<_>>(),
         [(3, one.0.mark()), (4, one.0.mark())]

@@ -96,7 +96,7 @@ impl Run<'_> {
                     (item, number, outcome)
                 });
             }
-            if self.fetcher.cancel.is_cancelled()
+            if (fatal.is_some() || self.fetcher.cancel.is_cancelled())
                 && let Err(error) = queue.withdraw().await
             {
                 lost(&mut queue, &mut fatal, error);

@@ -86,6 +86,8 @@ pub(super) struct Queue<'r, 'b> {
     may_share: bool,
     looked: Option<Instant>,
     collected: Option<Instant>,
+    /// What the last look brought: its rows are deleted with the next.
+    heard: Vec<u64>,
     is_withdrawn: bool,
 }
 
@@ -104,6 +106,7 @@ impl<'r, 'b> Queue<'r, 'b> {
             may_share: may_share && !is_here_only && !has_files,
             looked: None,
             collected: None,
+            heard: Vec::new(),
             is_withdrawn: false,
         }
     }
@@ -213,7 +216,8 @@ impl<'r, 'b> Queue<'r, 'b> {
         self.collected = Some(Instant::now());
         let Some(plans) = self.plans() else { return Ok(Vec::new()) };
         let execution = self.run.backfill.execution_id;
-        let collected = plans.collect(execution).await?;
+        let collected = plans.collect(execution, self.heard.clone()).await?;
+        self.heard = collected.ended.iter().map(|ended| ended.number).collect();
         let mut stop = Vec::new();
         for held in &collected.held {
             stop.extend(self.hear(held));
@@ -224,11 +228,13 @@ impl<'r, 'b> Queue<'r, 'b> {
         if self.here.is_empty() {
             self.find_lost(plans).await?;
         }
+        let ended = collected.ended.into_iter().filter_map(|ended| self.take_back(ended)).collect();
         // What was given back and not begun has its turn again at once.
+        self.heard.retain(|number| self.waiting.iter().all(|(waiting, _)| *waiting != Some(*number)));
         if self.out.is_some() && !self.is_withdrawn {
             self.refill(plans).await?;
         }
-        Ok(collected.ended.into_iter().filter_map(|ended| self.take_back(ended)).collect())
+        Ok(ended)
     }
 
     /// Items that were taken here by a statement whose answer was lost.

@@ -89,7 +89,6 @@ pub struct EndedItem {
 /// What others have done of a plan.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Collected {
-    /// No longer part of what is shared.
     pub ended: Vec<EndedItem>,
     pub held: Vec<HeldItem>,
 }

@@ -126,44 +126,63 @@ async fn a_plan_is_carried_out_by_all_services() {
     assert!(ends[0].1 == ends[1].1, "the rows differ");
 }
 
+/// How often a death is tried, each time at another moment: `BARKEEP_DEATHS=20`.
+fn deaths() -> u64 {
+    std::env::var("BARKEEP_DEATHS").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
+}
+
+/// Some moment while a plan is carried out.
+async fn some_moment() {
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().subsec_nanos();
+    let moment = Duration::from_millis(u64::from(nanos / 1_000 % 3_000));
+    println!("a death {moment:?} after the plan is shared");
+    tokio::time::sleep(moment).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(without_postgres, ignore = "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL")]
 async fn one_that_helps_and_dies_costs_its_requests_under_way() {
-    let (bench, name) = bench(slow(700)).await;
-    let all = services(&bench, 3).await;
-    let job = order(&all[0]).await;
-    until_shared(&bench, 3).await;
-    signal(&all[1], "-KILL");
-    let job = ended(&all[0], &job, PATIENCE).await;
-    assert_eq!(job["status"], "completed", "{job}");
-    assert_exact(&bench, 2).await;
-    drop(all);
-    drop_database(&name).await;
+    for _ in 0..deaths() {
+        let (bench, name) = bench(slow(700)).await;
+        let all = services(&bench, 3).await;
+        let job = order(&all[0]).await;
+        until_shared(&bench, 3).await;
+        some_moment().await;
+        signal(&all[1], "-KILL");
+        let job = ended(&all[0], &job, PATIENCE).await;
+        assert_eq!(job["status"], "completed", "{job}");
+        assert_exact(&bench, 2).await;
+        drop(all);
+        drop_database(&name).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(without_postgres, ignore = "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL")]
 async fn one_that_planned_and_dies_costs_the_requests_under_way() {
-    let (bench, name) = bench(slow(700)).await;
-    let all = services(&bench, 3).await;
-    let job = order(&all[0]).await;
-    until_shared(&bench, 3).await;
-    signal(&all[0], "-KILL");
-    let next = until("another works", TAKE_OVER, async || {
-        for service in &all[1..] {
-            if super::engine(service).await != "standby" {
-                return Some(service);
+    for _ in 0..deaths() {
+        let (bench, name) = bench(slow(700)).await;
+        let all = services(&bench, 3).await;
+        let job = order(&all[0]).await;
+        until_shared(&bench, 3).await;
+        some_moment().await;
+        signal(&all[0], "-KILL");
+        let next = until("another works", TAKE_OVER, async || {
+            for service in &all[1..] {
+                if super::engine(service).await != "standby" {
+                    return Some(service);
+                }
             }
-        }
-        None
-    })
-    .await;
-    let job = ended(next, &job, PATIENCE).await;
-    assert_eq!(job["status"], "completed", "{job}");
-    // Two of each.
-    assert_exact(&bench, 6).await;
-    drop(all);
-    drop_database(&name).await;
+            None
+        })
+        .await;
+        let job = ended(next, &job, PATIENCE).await;
+        assert_eq!(job["status"], "completed", "{job}");
+        // Two of each.
+        assert_exact(&bench, 6).await;
+        drop(all);
+        drop_database(&name).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

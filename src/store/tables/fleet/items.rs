@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::conn::{Conn, Sql, statements, values};
-use crate::field::{Fields, collect, each};
+use crate::field::{collect, each};
 use crate::tables::fleet::workers;
 use crate::writer::Work;
 use crate::{
@@ -27,16 +27,20 @@ statements! {
     LOCK_OWN = Sql::two(
         "SELECT 1 FROM series_claims WHERE execution_id = $1 AND owner = $2 AND granted <> 0",
         "SELECT 1 FROM series_claims WHERE execution_id = $1 AND owner = $2 AND granted FOR NO KEY UPDATE");
-    /// Rows: number, priority, item, families; held by whoever is named, else open.
+    /// Rows: number, priority, item, families; held by whoever is named, else open. One that was given back is open again.
     PUT = Sql::two(
         "INSERT INTO plan_items (execution_id, number, priority, item, families, state, holder)
          SELECT $1, n.value, $4 ->> n.key, $5 ->> n.key, $6 ->> n.key,
-             CASE WHEN $2 IS NULL THEN 'open' ELSE 'held' END, $2 FROM json_each($3) AS n",
+             CASE WHEN $2 IS NULL THEN 'open' ELSE 'held' END, $2 FROM json_each($3) AS n WHERE TRUE
+         ON CONFLICT (execution_id, number) DO UPDATE SET state = excluded.state, holder = excluded.holder, outcome = NULL
+             WHERE plan_items.state = 'done'",
         "INSERT INTO plan_items (execution_id, number, priority, item, families, state, holder)
          SELECT $1, n.number, n.priority, n.item, n.families,
              CASE WHEN $2::text IS NULL THEN 'open' ELSE 'held' END, $2
-         FROM unnest($3::bigint[], $4::bigint[], $5::text[], $6::text[]) AS n (number, priority, item, families)");
-    /// The first one whose families nobody else has.
+         FROM unnest($3::bigint[], $4::bigint[], $5::text[], $6::text[]) AS n (number, priority, item, families)
+         ON CONFLICT (execution_id, number) DO UPDATE SET state = excluded.state, holder = excluded.holder, outcome = NULL
+             WHERE plan_items.state = 'done'");
+    /// The first one whose families nobody else has, of a plan whose owner lives.
     TAKE = Sql::two(
         "UPDATE plan_items SET state = 'held', holder = $1 WHERE (execution_id, number) = (
              SELECT execution_id, number FROM plan_items WHERE state = 'open' AND (execution_id = $2 OR $2 IS NULL)
@@ -47,6 +51,8 @@ statements! {
                  SELECT 1 FROM plan_items AS h
                  WHERE h.execution_id = o.execution_id AND h.state IN ('held', 'stop') AND h.holder <> $1
                      AND h.families::jsonb ?| ARRAY(SELECT jsonb_array_elements_text(o.families::jsonb)))
+                 AND EXISTS (SELECT 1 FROM series_claims AS c WHERE c.execution_id = o.execution_id
+                     AND c.renewed_at > clock_timestamp() - INTERVAL '30 s')
              ORDER BY o.priority, o.number LIMIT 1)
          RETURNING execution_id, number, priority, item");
     OTHERS = Sql::same(
@@ -54,14 +60,15 @@ statements! {
          WHERE execution_id = $1 AND state IN ('held', 'stop') AND holder <> $2 ORDER BY number");
     /// What a worker has that is just committing a page is left to it.
     BURY = Sql::two(
-        "DELETE FROM plan_items WHERE execution_id = $1 AND number = $2 AND state IN ('held', 'stop')
-         RETURNING number, pages, NULL",
-        "DELETE FROM plan_items WHERE (execution_id, number) = (
+        "UPDATE plan_items SET state = 'done' WHERE execution_id = $1 AND number = $2 AND state IN ('held', 'stop')",
+        "UPDATE plan_items SET state = 'done' WHERE (execution_id, number) = (
              SELECT execution_id, number FROM plan_items
-             WHERE execution_id = $1 AND number = $2 AND state IN ('held', 'stop') FOR UPDATE SKIP LOCKED)
-         RETURNING number, pages, NULL::text");
-    DONE = Sql::same(
-        "DELETE FROM plan_items WHERE execution_id = $1 AND state = 'done' RETURNING number, pages, outcome");
+             WHERE execution_id = $1 AND number = $2 AND state IN ('held', 'stop') FOR UPDATE SKIP LOCKED)");
+    DONE = Sql::same("SELECT number, pages, outcome FROM plan_items WHERE execution_id = $1 AND state = 'done'");
+    CLEAR = Sql::two(
+        "DELETE FROM plan_items WHERE execution_id = $1 AND state = 'done'
+             AND number IN (SELECT value FROM json_each($2))",
+        "DELETE FROM plan_items WHERE execution_id = $1 AND state = 'done' AND number = ANY($2)");
     WITHDRAW = Sql::same("DELETE FROM plan_items WHERE execution_id = $1 AND state = 'open' RETURNING number");
     STOP = Sql::two(
         "UPDATE plan_items SET state = 'stop' WHERE execution_id = $1 AND state = 'held' AND holder <> $2
@@ -97,11 +104,6 @@ fn pages(text: &str) -> Result<Vec<ItemPage>> {
         .map(read)
         .collect::<serde_json::Result<_>>()
         .map_err(|e| StoreError::Unusable(format!("a page of a plan's item cannot be read: {e}")))
-}
-
-fn ended(f: &mut Fields<'_>) -> Result<EndedItem> {
-    let (number, text): (i64, String) = (f.next()?, f.next()?);
-    Ok(EndedItem { number: number.unsigned_abs(), pages: pages(&text)?, outcome: f.next()? })
 }
 
 /// Fails unless the execution is still its owner's to decide about.
@@ -166,6 +168,7 @@ impl Work for Take {
 pub(crate) struct Collect {
     pub(crate) owner: String,
     pub(crate) execution: Uuid,
+    pub(crate) heard: Vec<u64>,
 }
 
 #[async_trait]
@@ -174,19 +177,24 @@ impl Work for Collect {
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Collected> {
         lock(conn, self.execution, &self.owner).await?;
+        let heard: Vec<i64> = self.heard.iter().map(|n| number(*n)).collect();
+        conn.run(CLEAR, &values![self.execution, heard]).await?;
         let mut held = each(conn, OTHERS, &values![self.execution, &self.owner], |f| {
             let (number, holder, text): (i64, String, String) = (f.next()?, f.next()?, f.next()?);
             Ok(HeldItem { number: number.unsigned_abs(), holder, pages: pages(&text)? })
         })
         .await?;
-        let mut all = collect(&conn.rows(DONE, &values![self.execution]).await?, ended)?;
         let own = process::worker_of(&self.owner).unwrap_or_else(process::worker);
         let dead = workers::dead(conn, own, held.iter().map(|item| &item.holder)).await?;
         for item in held.iter().filter(|item| dead.contains(&item.holder)) {
-            all.extend(collect(&conn.rows(BURY, &values![self.execution, number(item.number)]).await?, ended)?);
+            conn.run(BURY, &values![self.execution, number(item.number)]).await?;
         }
-        held.retain(|item| all.iter().all(|ended| ended.number != item.number));
-        Ok(Collected { ended: all, held })
+        let ended = collect(&conn.rows(DONE, &values![self.execution]).await?, |f| {
+            let (number, text): (i64, String) = (f.next()?, f.next()?);
+            Ok(EndedItem { number: number.unsigned_abs(), pages: pages(&text)?, outcome: f.next()? })
+        })?;
+        held.retain(|item| ended.iter().all(|ended| ended.number != item.number));
+        Ok(Collected { ended, held })
     }
 }
 
