@@ -8,8 +8,10 @@ pub mod fault;
 pub mod feature_row;
 pub mod field;
 pub mod load;
+pub mod nodelay;
 pub mod open_writes;
 pub mod retry;
+pub mod stamp;
 pub mod writer;
 
 use barkeep_records::{Result, SeriesId, StoreError};

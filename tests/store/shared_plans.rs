@@ -5,7 +5,7 @@ use std::sync::Arc;
 use barkeep::market::{Family, Timeframe};
 use barkeep::store::{
     AsWorker, Attempts, Collected, Election, ItemPage, PageCommit, PageOfItem, PlanItem, RequestRow, SeriesClaim,
-    SeriesId, SharedPlans, Store, StoreError, StoreOptions, open_with,
+    SeriesClaiming, SeriesId, SharedPlans, Store, StoreError, StoreOptions, open_with,
 };
 use sqlx::{Connection as _, Executor as _};
 use uuid::Uuid;
@@ -35,10 +35,10 @@ impl Worker {
         (one, series)
     }
 
-    async fn claim(&self) {
+    async fn claim(&self) -> SeriesClaiming {
         let families = ["A", "B", "C", "D"].map(|name| (name.parse().unwrap(), Family::Minute)).to_vec();
         let claim = SeriesClaim { execution_id: EXECUTION, owner: self.0.mark(), scheduled: false, families };
-        self.0.claim_series(&claim).await.unwrap();
+        self.0.claim_series(&claim).await.unwrap()
     }
 
     async fn helper(db: &Db) -> Self {
@@ -236,5 +236,29 @@ async fn what_is_just_committing_is_not_taken_away() {
     committing.execute("COMMIT").await.unwrap();
     raw.execute("DELETE FROM workers").await.unwrap();
     assert_eq!(planner.collect().await.ended.len(), 1);
+    db.finish().await;
+}
+
+/// Whoever takes over a plan waits until the pages of it that are under way elsewhere are stored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(without_postgres, ignore = "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL")]
+async fn a_plan_is_taken_over_once_the_living_have_ended_what_they_have() {
+    let db = Db::postgres().await;
+    let (planner, series) = Worker::planner(&db).await;
+    let (helper, next) = (Worker::helper(&db).await, Worker::helper(&db).await);
+    planner.plans().publish(vec![item(1, 0, "A"), item(2, 0, "B"), item(3, 0, "C")], false).await.unwrap();
+    assert_eq!((helper.take().await, next.take().await), (Some(1), Some(2)));
+    let mut raw = sqlx::PgConnection::connect(db.url()).await.unwrap();
+    let gone = "DELETE FROM workers WHERE 'worker:' || worker_id = $1";
+    sqlx::query(gone).bind(planner.0.mark()).execute(&mut raw).await.unwrap();
+    assert!(matches!(next.claim().await, SeriesClaiming::Waits(_)));
+    let own = helper.plans().own().await.unwrap();
+    assert_eq!(own.iter().map(|item| (item.number, item.is_stopped)).collect::<Vec<_>>(), [(1, true)]);
+    assert_eq!(helper.take().await, None, "nothing more begins");
+    helper.0.commit_page(of_item(1, 0, series[0])).await.unwrap();
+    helper.end(1).await;
+    assert!(matches!(next.claim().await, SeriesClaiming::Granted(_)));
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM plan_items").fetch_one(&mut raw).await.unwrap();
+    assert_eq!(left, 0);
     db.finish().await;
 }

@@ -5,7 +5,6 @@
 
 mod file;
 mod held;
-mod stamp;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,8 +25,8 @@ use super::writer::{Connect, Owned, Writer};
 use super::{Result, StoreError, fault, migration};
 
 pub(crate) use barkeep_sql::address::Address;
+pub use barkeep_sql::stamp::Stamp;
 pub use held::{HeldLock, hold};
-pub use stamp::Stamp;
 
 use super::database::identity::{Identity, beside};
 use barkeep_sql::address::Mode;

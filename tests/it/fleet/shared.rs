@@ -178,8 +178,8 @@ async fn one_that_planned_and_dies_costs_the_requests_under_way() {
         .await;
         let job = ended(next, &job, PATIENCE).await;
         assert_eq!(job["status"], "completed", "{job}");
-        // Two of each.
-        assert_exact(&bench, 6).await;
+        // Those of the others end before its plan is taken over.
+        assert_exact(&bench, 2).await;
         drop(all);
         drop_database(&name).await;
     }

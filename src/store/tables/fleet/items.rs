@@ -219,6 +219,21 @@ impl Work for Stop {
     }
 }
 
+/// Nothing more of a plan is taken, for its owner is dead; whether living workers still have some of it, whose pages under
+/// way are waited for.
+pub(crate) async fn is_under_way(conn: &mut Conn<'_>, execution: Uuid, ours: Uuid, owner: &str) -> Result<bool> {
+    conn.run(WITHDRAW, &values![execution]).await?;
+    let held: Vec<(i64, String)> =
+        each(conn, OTHERS, &values![execution, owner], |f| Ok((f.next()?, f.next()?))).await?;
+    let dead = workers::dead(conn, ours, held.iter().map(|(_, holder)| holder)).await?;
+    // Whoever asks has ended its own.
+    let lives = |holder: &String| !dead.contains(holder) && process::worker_of(holder) != Some(ours);
+    let living: Vec<i64> = held.iter().filter(|(_, holder)| lives(holder)).map(|(n, _)| *n).collect();
+    let is_any = !living.is_empty();
+    conn.run(STOP, &values![execution, owner, living]).await?;
+    Ok(is_any)
+}
+
 /// [`crate::SharedPlans::own`].
 pub(crate) async fn own(conn: &mut Conn<'_>, worker: &str) -> Result<Vec<OwnItem>> {
     each(conn, OWN, &values![worker], |f| {
