@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::SeriesKey;
 use barkeep_market::{Criticality, Symbol, Timeframe};
 use barkeep_store::EnginePause;
+use barkeep_vendor::limit::Rank;
 
 /// The order in which requests are let in; the smallest goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +26,15 @@ pub struct Priority {
     pub history: bool,
     /// What an operator asked for goes before what the schedule wants.
     pub scheduled: bool,
+}
+
+impl Priority {
+    /// The same for the vendor's limit.
+    #[must_use]
+    pub fn rank(self) -> Rank {
+        let criticality = self.criticality as u8;
+        Rank(u8::from(self.recheck) << 4 | criticality << 2 | u8::from(self.history) << 1 | u8::from(self.scheduled))
+    }
 }
 
 /// Why a request was not let in.
@@ -137,15 +147,6 @@ impl State {
                 token.cancel();
             }
         }
-    }
-}
-
-impl Priority {
-    /// As a number in the same order.
-    #[must_use]
-    pub fn rank(self) -> i64 {
-        let tier = Criticality::ALL.iter().position(|tier| *tier == self.criticality).unwrap_or_default() as i64;
-        (i64::from(self.recheck) << 8) | (tier << 2) | (i64::from(self.history) << 1) | i64::from(self.scheduled)
     }
 }
 

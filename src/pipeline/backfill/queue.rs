@@ -200,7 +200,7 @@ impl<'r, 'b> Queue<'r, 'b> {
         Ok(PlanItem {
             execution_id: self.run.backfill.execution_id,
             number,
-            priority: fetcher.priority(item).rank(),
+            priority: fetcher.priority(item).rank().0.into(),
             item: serde_json::to_string(&shared).map_err(|e| StoreError::Refused(e.to_string()))?,
             families,
         })
