@@ -36,11 +36,12 @@ statements! {
     HELD = Sql::two(
         "SELECT i.key FROM json_each($1) AS i WHERE EXISTS (
              SELECT 1 FROM bars AS b WHERE b.series_id = i.value AND b.ts >= ($2 ->> i.key) AND b.ts < ($3 ->> i.key))",
-        // LATERAL with a limit: whatever the statistics of a growing table say, it is one look at the key for each row.
+        // LATERAL with a group: whatever the statistics of a growing table say, it looks at the key for each row. A limit
+        // would end the look at the first bar, but Citus refuses it; the bars of such a range are read next anyway.
         "SELECT i.key - 1 FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
              AS i (id, start_ts, end_ts, key)
-         CROSS JOIN LATERAL (SELECT 1 FROM bars AS b WHERE b.series_id = i.id AND b.ts >= i.start_ts AND b.ts < i.end_ts
-                             ORDER BY b.ts LIMIT 1) AS one");
+         CROSS JOIN LATERAL (SELECT b.series_id FROM bars AS b WHERE b.series_id = i.id AND b.ts >= i.start_ts
+                             AND b.ts < i.end_ts GROUP BY b.series_id) AS one");
     /// Scores are not kept; a restored bar is scored again.
     REVISION = Sql::two(
         "SELECT ts, open, high, low, close, volume, vwap, trades, provisional, 1.0, NULL, fetched_at FROM bar_revisions
@@ -49,16 +50,19 @@ statements! {
              fetched_at FROM bar_revisions
          WHERE series_id = $1 AND ts = $2 AND reason = $3 AND superseded_at = $4 ORDER BY id DESC LIMIT 1");
     RESCORE = Sql::same("UPDATE bars SET quality_score = $3, quality_notes = $4 WHERE series_id = $1 AND ts = $2");
-    /// Rows: series, bars more.
+    /// Rows: series, bars more, the first and the last of the new ones. Of what was removed see [`SET_ENDS`]. Bars are not
+    /// looked at: with Citus they are elsewhere, and no statement may change `series` and read them.
     COUNT = Sql::two(
         "UPDATE series SET bar_count = bar_count + ($2 ->> i.key),
-             first_ts = (SELECT MIN(ts) FROM bars WHERE series_id = series.id),
-             last_ts = (SELECT MAX(ts) FROM bars WHERE series_id = series.id)
+             first_ts = MIN(COALESCE(first_ts, $3 ->> i.key), COALESCE($3 ->> i.key, first_ts)),
+             last_ts = MAX(COALESCE(last_ts, $4 ->> i.key), COALESCE($4 ->> i.key, last_ts))
          FROM json_each($1) AS i WHERE series.id = i.value",
-        "UPDATE series SET bar_count = bar_count + i.added,
-             first_ts = (SELECT ts FROM bars WHERE series_id = i.id ORDER BY ts LIMIT 1),
-             last_ts = (SELECT ts FROM bars WHERE series_id = i.id ORDER BY ts DESC LIMIT 1)
-         FROM unnest($1::bigint[], $2::bigint[]) AS i (id, added) WHERE series.id = i.id");
+        "UPDATE series SET bar_count = bar_count + i.added, first_ts = LEAST(series.first_ts, i.first_ts),
+             last_ts = GREATEST(series.last_ts, i.last_ts)
+         FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::timestamptz[]) AS i (id, added, first_ts, last_ts)
+         WHERE series.id = i.id");
+    ENDS = Sql::same("SELECT MIN(ts), MAX(ts) FROM bars WHERE series_id = $1");
+    SET_ENDS = Sql::same("UPDATE series SET first_ts = $2, last_ts = $3 WHERE id = $1");
 }
 
 const INTO: &str = concat!("bars (series_id, ", columns!(), ")");
@@ -271,6 +275,7 @@ async fn apply(conn: &mut Conn<'_>, changes: &[Change<'_>]) -> Result<Vec<WriteO
     load(conn, &REPLACED, &replaced, row_of).await?;
     load(conn, &NEW, &new, row_of).await?;
     let (mut counted, mut added) = (Vec::new(), Vec::new());
+    let (mut firsts, mut lasts, mut lessened) = (Vec::new(), Vec::new(), Vec::new());
     let (mut marked, mut first) = (Vec::new(), Vec::new());
     for Change { write, diff, .. } in changes {
         let id = write.series;
@@ -280,6 +285,11 @@ async fn apply(conn: &mut Conn<'_>, changes: &[Change<'_>]) -> Result<Vec<WriteO
         if diff.outcome.inserted + diff.outcome.removed > 0 {
             counted.push(id.0);
             added.push(diff.outcome.inserted as i64 - diff.outcome.removed as i64);
+            firsts.push(diff.insert.first().map(|new| new.bar.ts));
+            lasts.push(diff.insert.last().map(|new| new.bar.ts));
+        }
+        if diff.outcome.removed > 0 {
+            lessened.push(id);
         }
         if let Some(ts) = diff.first_changed() {
             marked.push(id.0);
@@ -287,7 +297,12 @@ async fn apply(conn: &mut Conn<'_>, changes: &[Change<'_>]) -> Result<Vec<WriteO
         }
     }
     if !counted.is_empty() {
-        conn.run(COUNT, &values![counted, added]).await?;
+        conn.run(COUNT, &values![counted, added, firsts, lasts]).await?;
+    }
+    for id in lessened {
+        let ends = each(conn, ENDS, &values![id], |f| Ok((f.next::<Option<Ts>>()?, f.next::<Option<Ts>>()?))).await?;
+        let (first, last) = ends.into_iter().next().unwrap_or_default();
+        conn.run(SET_ENDS, &values![id, first, last]).await?;
     }
     if !marked.is_empty() {
         features::mark(conn, marked, first).await?;

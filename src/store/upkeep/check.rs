@@ -194,7 +194,7 @@ statements! {
         "SELECT s.symbol, s.timeframe, COALESCE(c.n, 0) - f.data_point_count, CAST(NULL AS BIGINT), CAST(NULL AS BIGINT)
          FROM feature_freshness AS f JOIN series AS s ON s.symbol = f.symbol AND s.timeframe = f.timeframe
          JOIN feature_progress AS p ON p.series_id = s.id AND p.stale_from IS NULL
-         LEFT JOIN (SELECT series_id, COUNT(*) AS n FROM features GROUP BY series_id) AS c ON c.series_id = s.id
+         LEFT JOIN (SELECT series_id, COUNT(*) AS n FROM features GROUP BY series_id) AS c ON c.series_id = p.series_id
          WHERE f.data_point_count <> COALESCE(c.n, 0)
          ORDER BY s.symbol, s.timeframe");
 }

@@ -17,24 +17,33 @@ use barkeep_market::{Symbol, Timeframe, Ts};
 const STRETCH: usize = 20_000;
 
 statements! {
-    /// Bars that both have with different values.
+    /// Bars that both have with different values. By a CTE: with Citus the two series may be on different nodes.
     DIFFERING = Sql::same(
-        "SELECT COUNT(*) FROM bars AS d JOIN bars AS k ON k.ts = d.ts
-         WHERE d.series_id = $1 AND k.series_id = $2
+        "WITH d AS MATERIALIZED (SELECT * FROM bars WHERE series_id = $1)
+         SELECT COUNT(*) FROM d JOIN bars AS k ON k.ts = d.ts
+         WHERE k.series_id = $2
              AND ((d.open, d.high, d.low, d.close, d.volume) <> (k.open, k.high, k.low, k.close, k.volume)
                  OR d.vwap IS DISTINCT FROM k.vwap OR d.trades IS DISTINCT FROM k.trades)");
     COMMON = Sql::same(
-        "SELECT COUNT(*) FROM bars AS d JOIN bars AS k ON k.ts = d.ts WHERE d.series_id = $1 AND k.series_id = $2");
+        "WITH d AS MATERIALIZED (SELECT ts FROM bars WHERE series_id = $1)
+         SELECT COUNT(*) FROM d JOIN bars AS k ON k.ts = d.ts WHERE k.series_id = $2");
     REVISE = Sql::same(
         "INSERT INTO bar_revisions (series_id, ts, open, high, low, close, volume, vwap, trades, provisional, fetched_at,
              superseded_at, reason)
+         WITH d AS MATERIALIZED (SELECT * FROM bars WHERE series_id = $1)
          SELECT k.series_id, d.ts, d.open, d.high, d.low, d.close, d.volume, d.vwap, d.trades, d.provisional,
              d.fetched_at, $3, 'changed'
-         FROM bars AS d JOIN bars AS k ON k.ts = d.ts
-         WHERE d.series_id = $1 AND k.series_id = $2
+         FROM d JOIN bars AS k ON k.ts = d.ts
+         WHERE k.series_id = $2
              AND ((d.open, d.high, d.low, d.close, d.volume) <> (k.open, k.high, k.low, k.close, k.volume)
                  OR d.vwap IS DISTINCT FROM k.vwap OR d.trades IS DISTINCT FROM k.trades)");
-    REVISIONS = Sql::same("UPDATE bar_revisions SET series_id = $2 WHERE series_id = $1");
+    /// In PostgreSQL the old rows go with their series: with Citus no row changes the node it is on.
+    REVISIONS = Sql::two(
+        "UPDATE bar_revisions SET series_id = $2 WHERE series_id = $1",
+        "INSERT INTO bar_revisions (series_id, ts, open, high, low, close, volume, vwap, trades, provisional, fetched_at,
+             superseded_at, reason)
+         SELECT CAST($2 AS BIGINT), ts, open, high, low, close, volume, vwap, trades, provisional, fetched_at, superseded_at, reason
+         FROM bar_revisions WHERE series_id = $1 ORDER BY id");
     QUARANTINE = Sql::same(
         "UPDATE bar_quarantine SET series_id = $2 WHERE series_id = $1 AND NOT EXISTS (
              SELECT 1 FROM bar_quarantine AS k WHERE k.series_id = $2 AND k.ts = bar_quarantine.ts
