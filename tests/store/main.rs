@@ -24,6 +24,7 @@ mod database;
 mod evidence;
 mod features;
 mod layouts;
+mod layouts_citus;
 mod pages;
 mod postgres_server;
 mod records;
@@ -40,10 +41,16 @@ mod writers;
 macro_rules! cases {
     (everywhere { $($room:ident::$case:ident)* } in_databases { $($only_room:ident::$only:ident)* }) => {
         mod sqlite {
-            cases!(@tests crate::database::Db::sqlite().await, any(); $($room::$case)* $($only_room::$only)*);
+            cases!(@tests crate::database::Db::sqlite().await, any(), ""; $($room::$case)* $($only_room::$only)*);
         }
         mod postgres {
-            cases!(@tests crate::database::Db::postgres().await, without_postgres; $($room::$case)* $($only_room::$only)*);
+            cases!(@tests crate::database::Db::postgres().await, without_postgres,
+                "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL";
+                $($room::$case)* $($only_room::$only)*);
+        }
+        mod citus {
+            cases!(@tests crate::database::Db::citus().await, without_citus, "needs Citus: set BARKEEP_TEST_CITUS_URL";
+                $($room::$case)* $($only_room::$only)*);
         }
         mod memory {
             $(#[tokio::test(start_paused = true)]
@@ -55,12 +62,9 @@ macro_rules! cases {
         }
     };
     // `any()` of nothing is never so: a file can always be made.
-    (@tests $db:expr, $ignored:meta; $($room:ident::$case:ident)*) => {
+    (@tests $db:expr, $ignored:meta, $reason:literal; $($room:ident::$case:ident)*) => {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        #[cfg_attr(
-            $ignored,
-            ignore = "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL"
-        )]
+        #[cfg_attr($ignored, ignore = $reason)]
         async fn $case() {
             let db = $db;
             crate::$room::$case(&db).await;
