@@ -1,7 +1,7 @@
 //! What Citus needs to hold the tables.
 
 use barkeep_sql::conn::Conn;
-use barkeep_sql::field::collect;
+use barkeep_sql::field::{collect, column};
 use barkeep_store::Result;
 
 use crate::kind::has_extension;
@@ -14,6 +14,10 @@ pub(crate) async fn obstacle(conn: &mut Conn<'_>) -> Result<Option<String>> {
         return Ok(Some(
             "Citus is not installed in this database; have an administrator run: CREATE EXTENSION citus".into(),
         ));
+    }
+    let owned = conn.counted("SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database()");
+    if column::<bool>(&owned.await?)?.first() != Some(&true) {
+        return Ok(Some("settings of the database are changed for Citus; connect as a role that owns it".into()));
     }
     let found = collect(&conn.counted(NODES).await?, |f| Ok((f.next::<i64>()?, f.next::<i64>()?, f.next::<i64>()?)))?;
     Ok(match found.first() {

@@ -30,6 +30,8 @@ const YEARS_AHEAD: i32 = 5;
 
 /// Plans are made for the values that are asked for: then only the partitions are looked at that hold them.
 const PLAN_SETTING: &str = "plan_cache_mode";
+/// With Citus a transaction that deletes bars of several nodes deletes their series as well.
+const ORDER_SETTING: &str = "citus.multi_shard_modify_mode";
 
 /// The statements between `BEGIN` and `COMMIT`.
 pub(crate) fn rebuild(facts: &Facts, target: Target, now: Ts) -> Vec<Step> {
@@ -91,6 +93,11 @@ pub(crate) fn rebuild(facts: &Facts, target: Target, now: Ts) -> Vec<Step> {
             Target::Plain => format!("ALTER DATABASE {database} RESET {PLAN_SETTING}"),
             _ => format!("ALTER DATABASE {database} SET {PLAN_SETTING} = 'force_custom_plan'"),
         }));
+        if matches!(target, Target::Citus { .. }) {
+            steps.push(Step::quick(format!("ALTER DATABASE {database} SET {ORDER_SETTING} = 'sequential'")));
+        } else if facts.drops_views {
+            steps.push(Step::quick(format!("ALTER DATABASE {database} RESET {ORDER_SETTING}")));
+        }
     }
     steps
 }

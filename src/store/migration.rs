@@ -97,6 +97,12 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0013_narrow_features.sql"),
         postgres: include_str!("../../migrations/postgres/0013_narrow_features.sql"),
     },
+    Step {
+        version: 15,
+        name: "market data by keys",
+        sqlite: include_str!("../../migrations/sqlite/0015_market_data_by_keys.sql"),
+        postgres: include_str!("../../migrations/postgres/0015_market_data_by_keys.sql"),
+    },
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {
