@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use super::model::Model;
 use crate::model::screen::Screen;
+use crate::model::sort::SortBy;
 
 mod availability;
 mod backfill;
@@ -41,7 +42,9 @@ pub enum ActionId {
     Go(Screen),
     Filter,
     Sort,
+    SortBy(SortBy),
     Reverse,
+    Wide,
     ZoomIn,
     ZoomOut,
     Compare,
@@ -92,6 +95,7 @@ pub enum ActionId {
     Messages,
     Suspend,
     Quit,
+    QuitShown,
     QuitNow,
 }
 
@@ -178,6 +182,8 @@ pub struct Spec {
     pub keys: &'static [&'static str],
     /// Its rank in the footer, smallest first; `None`: not in the footer.
     pub footer: Option<u8>,
+    /// What the first of its keys begins, where it is one of several that begin alike: the footer names only that.
+    pub family: Option<&'static str>,
     /// Whether it changes something in the engine; not offered on a read-only dashboard.
     pub is_command: bool,
     pub confirmation: Confirmation,
@@ -229,6 +235,7 @@ const fn view_action(
         scope: ActionScope::Everywhere,
         keys,
         footer: None,
+        family: None,
         is_command: false,
         confirmation: Confirmation::None,
         enabled: always,
@@ -254,6 +261,19 @@ const fn command(
 
 /// Where `n` is free for a command: on the log it goes to the next match.
 const NOT_LOG: ActionScope = ActionScope::On(&[
+    Screen::Overview,
+    Screen::Symbols,
+    Screen::Coverage,
+    Screen::Detail,
+    Screen::Executions,
+    Screen::Vendor,
+    Screen::Failures,
+]);
+/// Where lists have columns.
+const WITH_COLUMNS: ActionScope =
+    ActionScope::On(&[Screen::Overview, Screen::Symbols, Screen::Executions, Screen::Vendor, Screen::Failures]);
+/// Where something can be moved sideways: columns, days or bars.
+const SIDEWAYS: ActionScope = ActionScope::On(&[
     Screen::Overview,
     Screen::Symbols,
     Screen::Coverage,

@@ -92,6 +92,8 @@ pub struct Model {
     pub work: Option<WorkPeriod>,
     /// Whether the list that has the focus fills the screen.
     pub maximized: bool,
+    /// Lists show every column, without the first so many behind the one that names the row.
+    pub wide: Option<usize>,
     /// Since when the view is frozen.
     pub frozen: Option<Ts>,
     pub link: Link,
@@ -144,6 +146,8 @@ pub struct Model {
     pub own_themes: Vec<OwnTheme>,
     /// Whether the operator has quit: the engine is shutting down.
     pub quitting: bool,
+    /// Whether the last screen stays on the terminal.
+    pub keeps_screen: bool,
 }
 
 /// How something is undone.
@@ -300,6 +304,7 @@ impl Model {
             wall: Wall::default(),
             work: None,
             maximized: false,
+            wide: None,
             snap,
             frozen: None,
             link,
@@ -335,6 +340,7 @@ impl Model {
             own_theme: None,
             own_themes: Vec::new(),
             quitting: false,
+            keeps_screen: false,
         };
         model.arrange();
         model

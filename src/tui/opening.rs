@@ -14,7 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::model::Model;
-use crate::run::{AppContext, Ended, OwnedContext, run};
+use crate::run::{AppContext, Ended, OwnedContext, last_frame, run};
+use crate::terminal::kept::colored;
 use crate::terminal::keys::Key;
 use crate::terminal::painter::TerminalOutput;
 use crate::terminal::signals::SignalEvent;
@@ -24,10 +25,19 @@ const KEPT: usize = 64;
 /// The last of them that are shown.
 const SHOWN: usize = 8;
 
+/// What a dashboard leaves when it has ended.
+pub struct Shown {
+    pub ended: Ended,
+    /// Those it was given.
+    pub signals: mpsc::Receiver<SignalEvent>,
+    /// The last screen, where the operator wants it to stay: lines with their colors.
+    pub kept: Option<String>,
+}
+
 /// A dashboard that is being opened.
 pub struct Opening {
     hand: Option<oneshot::Sender<Box<(OwnedContext, Model)>>>,
-    end: oneshot::Receiver<(Ended, mpsc::Receiver<SignalEvent>)>,
+    end: oneshot::Receiver<Shown>,
     thread: Option<JoinHandle<()>>,
     quit: CancellationToken,
 }
@@ -63,8 +73,9 @@ impl Opening {
                 let app =
                     AppContext { console, engine, clock, caps, signals: &mut signals, drain, drained, screenshots };
                 let mut input = stream::iter(typed.into_iter().map(Ok)).chain(input);
-                let (end, _) = run(app, model, &mut output, &mut input).await;
-                Some((end, signals))
+                let (ended, mut model) = run(app, model, &mut output, &mut input).await;
+                let kept = model.keeps_screen.then(|| colored(&last_frame(&mut model)));
+                Some(Shown { ended, signals, kept })
             });
             // The terminal is given back before anybody hears of the end.
             drop(output);
@@ -83,11 +94,11 @@ impl Opening {
         &self.quit
     }
 
-    /// Runs the dashboard until it ends. The signals come back.
+    /// Runs the dashboard until it ends.
     ///
     /// # Errors
     /// When it ended without a word.
-    pub async fn open(mut self, app: OwnedContext, model: Model) -> io::Result<(Ended, mpsc::Receiver<SignalEvent>)> {
+    pub async fn open(mut self, app: OwnedContext, model: Model) -> io::Result<Shown> {
         if let Some(hand) = self.hand.take() {
             // A thread that is gone tells below how it ended.
             let _ = hand.send(Box::new((app, model)));

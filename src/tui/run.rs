@@ -280,6 +280,17 @@ fn draw<C: TerminalOutput>(model: &mut Model, output: &mut C, buffer: &mut Buffe
     Ok(model.drawn(hits))
 }
 
+/// The screen without what lies over it.
+pub(crate) fn last_frame(model: &mut Model) -> Buffer {
+    model.layers.clear();
+    model.toasts.clear();
+    let area = Rect::new(0, 0, model.size.width, model.size.height);
+    let mut buffer = Buffer::empty(area);
+    // Where what lies does not matter any more.
+    let _ = frame(model, &DrawContext::of(model), area, &mut buffer);
+    buffer
+}
+
 /// Does what is to be done.
 fn carry_out<C: TerminalOutput>(
     effects: Effects,

@@ -3,6 +3,7 @@
 //! There is one terminal for a process, so whether it is taken is kept for the process: the panic hook must know it
 //! without holding anything.
 
+pub mod kept;
 pub mod keys;
 pub mod painter;
 pub mod schedule;

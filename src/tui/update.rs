@@ -5,6 +5,7 @@ mod command_line;
 mod commands;
 mod explain;
 mod layers;
+mod marks;
 mod mouse;
 mod moves;
 mod requests;
@@ -188,8 +189,9 @@ impl Model {
         }
     }
 
-    /// Quits, after a question when an engine would stop.
-    fn ask_to_quit(&mut self, effects: &mut Effects) {
+    /// Quits, after a question when an engine would stop. A second press does not change what stays on the terminal.
+    fn ask_to_quit(&mut self, keeps_screen: bool, effects: &mut Effects) {
+        self.keeps_screen = if self.quitting { self.keeps_screen } else { keeps_screen };
         // An engine elsewhere goes on, and nothing is lost of a demonstration.
         let stops = matches!(self.link, Link::Embedded) && self.label.is_none() && self.access == Access::Operate;
         if self.quitting || !stops {

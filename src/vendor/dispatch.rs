@@ -186,7 +186,7 @@ impl Dispatcher {
         let ask = Request { vendor: source, ticker: Some(ticker), ..Request::of("ticker") };
         let brought = |found: &Dated<Option<TickerDetails>>| Fetched {
             status: if found.value.is_some() { 200 } else { 404 },
-            ..Fetched::rows(usize::from(found.value.is_some()), found.server_time)
+            ..Fetched::of(found, usize::from(found.value.is_some()))
         };
         let vendor = &self.line(source)?.vendor;
         let (found, attempt) = self.answered(ask, cancel, || vendor.ticker(ticker), brought).await?;
@@ -202,7 +202,7 @@ impl Dispatcher {
         call: impl Fn() -> F,
         rows: impl Fn(&T) -> usize,
     ) -> Result<T, Fault> {
-        let brought = |answer: &Dated<T>| Fetched::rows(rows(&answer.value), answer.server_time);
+        let brought = |answer: &Dated<T>| Fetched::of(answer, rows(&answer.value));
         let (answer, attempt) = self.answered(ask, cancel, call, brought).await?;
         self.journal.record(&attempt).await;
         Ok(answer.value)

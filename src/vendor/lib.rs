@@ -175,6 +175,22 @@ pub struct DividendPage {
 pub struct Dated<T> {
     pub value: T,
     pub server_time: Option<Ts>,
+    /// Of the body.
+    pub bytes: u64,
+    pub request_id: Option<String>,
+}
+
+impl<T> Dated<T> {
+    /// A value that no answer brought, or one of which nothing else is known.
+    pub const fn of(value: T, server_time: Option<Ts>) -> Self {
+        Self { value, server_time, bytes: 0, request_id: None }
+    }
+
+    /// The same answer with another reading of its value.
+    pub fn map<U>(self, read: impl FnOnce(T) -> U) -> Dated<U> {
+        let Self { value, server_time, bytes, request_id } = self;
+        Dated { value: read(value), server_time, bytes, request_id }
+    }
 }
 
 /// A vendor of bars. Every method is exactly one request; pages follow by cursor.

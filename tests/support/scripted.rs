@@ -166,7 +166,7 @@ impl Scripted {
 
     /// An answer by this vendor's clock, which is the service's.
     fn dated<T>(&self, value: T) -> Dated<T> {
-        Dated { value, server_time: Some(self.clock.now()) }
+        Dated::of(value, Some(self.clock.now()))
     }
 
     /// Bars of minutes or days that start in `range` and have begun to be served.

@@ -187,6 +187,24 @@ async fn suspended_and_continued_it_shows_the_same_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn quit_with_a_capital_letter_it_leaves_its_last_screen() {
+    let bench = bench(0, &["AAPL", "BTC"], false).await;
+    let mut pty = dashboard(&bench, &[]);
+    pty.until("IDLE");
+    pty.type_in("2");
+    pty.until("sorted by");
+    pty.type_in("Qy");
+    assert_eq!(pty.ended(), 0);
+    pty.assert_restored();
+    let text = pty.text();
+    let (screen, farewell) = text.split_once("barkeep ran for").expect("the summary follows");
+    assert!(screen.contains("SYMBOL") && screen.contains("AAPL") && screen.contains("BTC"), "{text}");
+    assert!(!screen.contains("Quit barkeep") && !screen.contains("quitting"), "nothing lies over it: {text}");
+    assert!(farewell.contains("series:"), "{text}");
+    assert!(!pty.look(vt100::Screen::alternate_screen));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn suspended_in_a_shell_and_killed_it_ends() {
     let bench = bench(0, &["AAPL"], false).await;
     let mut pty = Pty::start("/bin/bash", &["--norc", "--noprofile", "-i"], bench.dir.path(), &env(&bench), 100, 30);

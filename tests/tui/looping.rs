@@ -13,7 +13,7 @@ use barkeep::runtime::console::{Level, LogLine};
 use barkeep::service::handle::CommandReply;
 use barkeep::tui::draw::theme::{ColorDepth, OwnTheme, Theme, ThemeKind};
 use barkeep::tui::model::Model;
-use barkeep::tui::opening::Opening;
+use barkeep::tui::opening::{Opening, Shown};
 use barkeep::tui::run::{AppContext, Ended, OwnedContext, run};
 use barkeep::tui::terminal::painter::TerminalOutput;
 use barkeep::tui::terminal::schedule::FrameCaps;
@@ -468,9 +468,9 @@ fn keys_are_answered_while_the_engine_is_busy() {
         until("quitting");
         drained.cancel();
     });
-    let (ended, _) = engine.block_on(opening.open(app, model(screens::running()))).unwrap();
+    let Shown { ended, kept, .. } = engine.block_on(opening.open(app, model(screens::running()))).unwrap();
     operator.join().unwrap();
-    assert!(ended == Ended::Drained && drain.is_cancelled());
+    assert!(ended == Ended::Drained && drain.is_cancelled() && kept.is_none());
     drop(release);
 }
 

@@ -19,6 +19,7 @@ mod support {
 
 mod bytes;
 mod chance;
+mod columns;
 mod description;
 mod hands;
 mod looping;

@@ -201,11 +201,11 @@ fn several_symbols_are_paused_after_a_question() {
 fn an_unknown_key_says_so_once() {
     let mut model = model(screens::running());
     let last = |model: &mut barkeep::tui::model::Model| show(model).last().unwrap().clone();
-    let _ = press(&mut model, "w");
-    assert!(last(&mut model).contains("no action on 'w'; ? lists keys"), "{}", last(&mut model));
+    let _ = press(&mut model, "W");
+    assert!(last(&mut model).contains("no action on 'W'; ? lists keys"), "{}", last(&mut model));
     let _ = press(&mut model, "j");
     assert!(!last(&mut model).contains("no action"));
-    let _ = press(&mut model, "w");
+    let _ = press(&mut model, "W");
     assert!(!last(&mut model).contains("no action"));
 }
 

@@ -1,13 +1,20 @@
 //! Symbols from inside: added, removed, changed and fetched by lines of the palette.
 
+use std::sync::Arc;
+
 use barkeep::market::{AssetClass, Criticality};
-use barkeep::runtime::console::{ConsoleRequest, ConsoleResponse, FoundTicker, Link, ReadError};
+use barkeep::monitor::snapshot::Snapshot;
+use barkeep::runtime::console::{ConsoleRequest, ConsoleResponse, FoundTicker, Link, ReadError, SeriesName};
 use barkeep::service::handle::{CommandReply, EngineCommand, NewSymbol, SymbolChange, TriggerScope};
+use barkeep::tui::draw::context::DrawContext;
 use barkeep::tui::model::Model;
 use barkeep::tui::model::layer::Layer;
 use barkeep::tui::model::msg::{Effects, Msg};
+use barkeep::tui::view::frame::frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 
-use super::hands::{model, plan, press, said, show, tell, type_in};
+use super::hands::{model, plan, press, said, seconds, show, tell, type_in};
 use crate::support::screens;
 
 fn previewed(effects: &Effects) -> (u64, TriggerScope) {
@@ -196,4 +203,49 @@ fn the_first_line_says_where_this_is() {
         let first = show(&mut model)[0].clone();
         assert!(first.contains("bars.example.com:8000 bars"), "{width}: {first}");
     }
+}
+
+/// The series whose coverage is requested by the frame of this second; they are answered at once.
+fn requested(model: &mut Model, second: u64) -> Vec<SeriesName> {
+    model.now = seconds(second);
+    let area = Rect::new(0, 0, model.size.width, model.size.height);
+    let hits = frame(model, &DrawContext::of(model), area, &mut Buffer::empty(area));
+    let mut all = Vec::new();
+    let mut open = model.drawn(hits).requests;
+    while let Some(request) = open.pop() {
+        if let ConsoleRequest::Coverage { series, .. } = &request {
+            all.extend(series.iter().cloned());
+            let (data_at, response) = (model.snap.data.generated_at, Ok(ConsoleResponse::Coverage(Vec::new())));
+            open.extend(tell(model, Msg::Answered { request, data_at, response }).requests);
+        }
+    }
+    all
+}
+
+/// The next reading of the database, in which the first series in sight has a bar more, or none has.
+fn read_again(model: &mut Model, written: Option<&SeriesName>) {
+    let mut data = (*model.snap.data).clone();
+    data.generated_at = data.generated_at + 1;
+    for row in &mut data.series {
+        row.bars += i64::from(written.is_some_and(|(symbol, tf)| *symbol == row.symbol && *tf == row.timeframe));
+    }
+    let next = Snapshot { seq: model.snap.seq + 1, live: Arc::clone(&model.snap.live), data: Arc::new(data) };
+    let _ = tell(model, Msg::Snapshot(Arc::new(next)));
+}
+
+#[test]
+fn the_coverage_of_what_was_written_is_read_again_within_two_seconds_and_of_the_rest_within_ten() {
+    let mut model = screens::opened(screens::running(), 120, 40);
+    press(&mut model, "2");
+    model.answers.strips.loading = false;
+    assert!(requested(&mut model, 20).len() > 16, "all in sight, batch by batch");
+    assert_eq!(requested(&mut model, 20), []);
+    let first = model.selected_series().unwrap();
+    read_again(&mut model, Some(&first));
+    assert_eq!(requested(&mut model, 21), [], "not sooner than the same request may be repeated");
+    assert_eq!(requested(&mut model, 23), [first.clone()]);
+    assert_eq!(requested(&mut model, 24), []);
+    read_again(&mut model, None);
+    assert_eq!(requested(&mut model, 29), [], "nothing says that anything changed");
+    assert!(requested(&mut model, 31).len() > 16, "but it may have: an answer of the vendor without bars");
 }

@@ -49,7 +49,7 @@ fn the_selection_stays_on_its_series_when_the_order_changes() {
     press(&mut model, "2 j j j");
     let name = selected(&model);
     assert!(!name.is_empty() && model.cursor(ListId::Symbols) == Some(3));
-    for keys in ["s", "s", "o", "s"] {
+    for keys in ["s b", "s b", "o", ">", "s c"] {
         press(&mut model, keys);
         assert_eq!(selected(&model), name, "after {keys}");
     }
@@ -651,4 +651,17 @@ fn the_head_says_who_works_and_who_stands_by() {
         live.reason = Some("alpha is active since 2024-03-07 11:03Z".to_owned());
     });
     assert!(stands_by.contains("STANDBY alpha is active since"), "{stands_by}");
+}
+
+#[test]
+fn a_capital_q_quits_like_a_small_one_and_keeps_the_screen() {
+    let mut model = model(screens::running());
+    press(&mut model, "Q");
+    assert!(matches!(model.layers.last(), Some(Layer::Confirm(_))) && model.keeps_screen);
+    press(&mut model, "esc q");
+    assert!(!model.keeps_screen, "the last question counts");
+    press(&mut model, "esc Q Q");
+    assert!(model.quitting && model.keeps_screen);
+    assert_eq!(press(&mut model, "q").quit, Some(Exit::Now));
+    assert!(model.keeps_screen, "the second press only says not to wait");
 }

@@ -144,7 +144,7 @@ impl FromStr for Since {
         if text == "none" {
             return Ok(Self(None));
         }
-        dates::past_day(text).map(|date| Self(Some(date))).map_err(|e| format!("{e}; or none"))
+        dates::past_day(text).map(|date| Self(Some(date))).map_err(|e| format!("{e}; none is backfill.history ago"))
     }
 }
 

@@ -243,9 +243,13 @@ pub(crate) async fn show(
         drained,
         screenshots: Screenshots { dir: session.loaded.settings.log.dir.join("screenshots") },
     };
-    let (ended, signals) = screen.open(stand, model).await.map_err(|e| not_started(&e))?;
-    *outside = signals;
-    Ok(ended)
+    let shown = screen.open(stand, model).await.map_err(|e| not_started(&e))?;
+    *outside = shown.signals;
+    if let Some(kept) = shown.kept {
+        // The terminal may be gone.
+        let _ = std::io::stdout().write_all(kept.as_bytes());
+    }
+    Ok(shown.ended)
 }
 
 fn not_started(e: &std::io::Error) -> CliError {

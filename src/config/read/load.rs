@@ -107,7 +107,12 @@ fn settings_file(overrides: &Overrides, env: &Environment) -> Result<(Option<Tex
     };
     let searched = named.clone().map_or_else(|| candidates(SETTINGS_FILE, env), |path| vec![path]);
     let file = match &named {
-        Some(path) => Some(files::read(path)?),
+        Some(path) if overrides.config.is_some() => Some(files::read(path)?),
+        Some(path) => {
+            let of_variable =
+                |ConfigError(e)| ConfigError(format!("environment variable {}: {e}", environment::CONFIG));
+            Some(files::read(path).map_err(of_variable)?)
+        }
         None => files::first_existing(&searched)?,
     };
     Ok((file, searched))

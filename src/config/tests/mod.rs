@@ -158,6 +158,8 @@ fn every_mistake_names_file_line_and_remedy() {
         let message = loaded(text).unwrap_err().to_string();
         let place = if line == 0 { ":".to_owned() } else { format!("barkeep.yaml:{line}: ") };
         assert!(message.contains(&place) && message.contains(says), "{text:?}: {message}");
+        let advice = message.rsplit("; ").next().unwrap_or_default().trim_start_matches("write ");
+        assert_eq!(message.matches(advice).count(), 1, "what to do is said once: {message}");
         assert!(!message.contains("geheim") && !message.chars().any(char::is_control), "{message:?}");
     }
 }
@@ -209,7 +211,11 @@ fn files_that_are_none_are_refused_at_once() {
     ] {
         let flags = Overrides { config: Some(at(name)), ..Overrides::default() };
         let message = load_from(&flags, &env_in(dir.path(), &[])).unwrap_err().to_string();
-        assert!(message.contains(says), "{name}: {message}");
+        assert!(message.contains(says) && !message.contains("variable"), "{name}: {message}");
+        let named = at(name).display().to_string();
+        let by_variable = env_in(dir.path(), &[("BARKEEP_CONFIG", named.as_str())]);
+        let message = load_from(&Overrides::default(), &by_variable).unwrap_err().to_string();
+        assert!(message.starts_with("environment variable BARKEEP_CONFIG: ") && message.contains(says), "{message}");
     }
     assert!(started.elapsed() < Duration::from_millis(500));
 }

@@ -111,7 +111,12 @@ impl<'a> Reader<'a> {
     /// Anything with a `FromStr` whose error says what is wrong.
     pub(crate) fn parse<T: FromStr<Err: Display>>(&self, to_do: &str) -> Result<T, ConfigError> {
         let (text, _) = self.scalar(to_do)?;
-        text.parse().map_err(|e| self.error(format_args!("cannot be used: {e}"), to_do))
+        text.parse().map_err(|e: T::Err| {
+            // What to use instead is said once.
+            let said = e.to_string();
+            let wrong = said.split_once("; use ").map_or(said.as_str(), |(wrong, _)| wrong);
+            self.error(format_args!("cannot be used: {wrong}"), to_do)
+        })
     }
 
     pub(crate) fn items(&self) -> Result<Vec<Self>, ConfigError> {

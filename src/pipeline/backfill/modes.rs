@@ -138,7 +138,8 @@ impl Run<'_> {
             return None;
         };
         let symbols = item.symbols.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        tracing::warn!(symbols, class = %fault.class, error = %fault, "an item failed; its gap stays open");
+        let timeframe = item.request.timeframe().map_or_else(String::new, |timeframe| format!(" {timeframe}"));
+        tracing::warn!("{symbols}{timeframe} failed: {fault}; the gap stays open and is requested again later");
         let mut failed = self.failed();
         for symbol in item.symbols.iter() {
             failed.entry((symbol.clone(), family)).or_insert_with(|| reason.clone());

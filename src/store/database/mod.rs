@@ -21,6 +21,7 @@ use super::open_writes::OpenWrites;
 use super::retry::Retry;
 use super::writer::{BEGIN_READING, COMMIT, ROLLBACK, Work, Writer};
 use super::{Result, SeriesId, StoreError, fault};
+use barkeep_base::beat::next_beat;
 use barkeep_base::timing::{self, Phase};
 use fence::{Fence, Fenced, ran_out};
 use identity::Identity;
@@ -179,7 +180,7 @@ impl Database {
             };
         }
         loop {
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep_until(next_beat(EVERY)).await;
             if let Err(error) = self.check_identity() {
                 return error;
             }

@@ -31,6 +31,12 @@ pub(super) fn explain(model: &Model) -> Availability {
     Ok(())
 }
 
+/// There are days, bars, or columns that may be out of sight.
+pub(super) fn sideways(model: &Model) -> Availability {
+    let moves = matches!(model.screen, Screen::Coverage | Screen::Detail) || model.wide.is_some();
+    if moves { Ok(()) } else { no("only while all columns are shown") }
+}
+
 /// A line of the log was looked for.
 pub(super) fn sought(model: &Model) -> Availability {
     if model.log.sought.is_empty() { no("no search yet; / starts one") } else { Ok(()) }

@@ -72,6 +72,16 @@ pub(super) const SPECS: &[Spec] = &[
             &["q"],
         )
     },
+    Spec {
+        confirmation: Confirmation::WhenBusy,
+        ..general(
+            ActionId::QuitShown,
+            "quit-keep",
+            "quit, keep the screen",
+            "Quit as with q, and leave the last screen in the terminal",
+            &["Q"],
+        )
+    },
     general(
         ActionId::QuitNow,
         "quit-now",

@@ -1,6 +1,7 @@
 //! Actions that move the selection, between lists and back.
 
-use super::{ActionId, ActionScope, Group, Spec, view_action};
+use super::availability::sideways;
+use super::{ActionId, ActionScope, Group, SIDEWAYS, Spec, view_action};
 use crate::model::screen::Screen;
 
 const fn navigate(
@@ -17,12 +18,26 @@ pub(super) const SPECS: &[Spec] = &[
     navigate(ActionId::Up, "up", "up", "Select the row above", &["up", "k", "ctrl-p", "ctrl-y"]),
     navigate(ActionId::Down, "down", "down", "Select the row below", &["down", "j", "ctrl-n", "ctrl-e"]),
     Spec {
-        scope: ActionScope::On(&[Screen::Coverage, Screen::Detail]),
-        ..navigate(ActionId::Left, "left", "earlier", "Previous day; in Detail, the previous bar", &["left", "h"])
+        scope: SIDEWAYS,
+        enabled: sideways,
+        ..navigate(
+            ActionId::Left,
+            "left",
+            "left",
+            "Previous day; in Detail, the previous bar; in a list with all columns, the column before",
+            &["left", "h"],
+        )
     },
     Spec {
-        scope: ActionScope::On(&[Screen::Coverage, Screen::Detail]),
-        ..navigate(ActionId::Right, "right", "later", "Next day; in Detail, the next bar", &["right", "l"])
+        scope: SIDEWAYS,
+        enabled: sideways,
+        ..navigate(
+            ActionId::Right,
+            "right",
+            "right",
+            "Next day; in Detail, the next bar; in a list with all columns, the column behind",
+            &["right", "l"],
+        )
     },
     Spec {
         scope: ActionScope::On(&[Screen::Detail]),

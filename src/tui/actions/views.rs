@@ -1,8 +1,9 @@
 //! Actions that choose a screen and what it shows.
 
 use super::availability::{decide, explain, map, sought};
-use super::{ActionId, ActionScope, Group, Spec, TABLES, Title, view_action};
+use super::{ActionId, ActionScope, Group, Spec, TABLES, Title, WITH_COLUMNS, view_action};
 use crate::model::screen::Screen;
+use crate::model::sort::SortBy;
 
 const fn show(
     id: ActionId,
@@ -12,6 +13,17 @@ const fn show(
     keys: &'static [&'static str],
 ) -> Spec {
     view_action(id, name, title, help, Group::View, keys)
+}
+
+/// Sorting by one column: `s` and a letter of its name.
+const fn sort(
+    by: SortBy,
+    name: &'static str,
+    title: &'static str,
+    help: &'static str,
+    keys: &'static [&'static str],
+) -> Spec {
+    Spec { scope: TABLES, family: Some("sort by"), ..show(ActionId::SortBy(by), name, title, help, keys) }
 }
 
 pub(super) const SPECS: &[Spec] = &[
@@ -39,7 +51,24 @@ pub(super) const SPECS: &[Spec] = &[
             &["/"],
         )
     },
-    Spec { scope: TABLES, footer: Some(55), ..show(ActionId::Sort, "sort", "sort", "Sort by the next column", &["s"]) },
+    Spec {
+        footer: Some(55),
+        ..sort(
+            SortBy::Staleness,
+            "sort-staleness",
+            "staleness",
+            "Sort by staleness, the worst first; the same again reverses the order",
+            &["ss"],
+        )
+    },
+    sort(SortBy::Symbol, "sort-symbol", "symbol", "Sort by symbol", &["sa"]),
+    sort(SortBy::Class, "sort-class", "class", "Sort by asset class", &["sc"]),
+    sort(SortBy::Criticality, "sort-criticality", "RPO", "Sort by criticality, and so by what is allowed", &["sr"]),
+    sort(SortBy::Timeframe, "sort-timeframe", "timeframe", "Sort by timeframe", &["st"]),
+    sort(SortBy::Newest, "sort-newest", "newest bar", "Sort by the newest bar", &["sn"]),
+    sort(SortBy::Bars, "sort-bars", "bars", "Sort by the number of bars", &["sb"]),
+    sort(SortBy::Checked, "sort-checked", "checked", "Sort by when the vendor was last asked", &["sk"]),
+    Spec { scope: TABLES, ..show(ActionId::Sort, "sort", "next column", "Sort by the next column", &[">"]) },
     Spec { scope: TABLES, ..show(ActionId::Reverse, "reverse", "reverse", "Reverse the sort order", &["o"]) },
     Spec {
         scope: ActionScope::On(&[Screen::Coverage]),
@@ -112,6 +141,18 @@ pub(super) const SPECS: &[Spec] = &[
         footer: Some(11),
         title: Title::Either(|model| model.log.follow, "stop following", "follow"),
         ..show(ActionId::Follow, "follow", "", "Follow the newest line, or stop following", &["F"])
+    },
+    Spec {
+        scope: WITH_COLUMNS,
+        footer: Some(62),
+        title: Title::Either(|model| model.wide.is_some(), "fewer columns", "all columns"),
+        ..show(
+            ActionId::Wide,
+            "wide",
+            "",
+            "Show every column, over the whole width, or only those that fit; left and right reach what is outside",
+            &["w"],
+        )
     },
     Spec {
         footer: Some(60),

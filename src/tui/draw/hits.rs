@@ -11,6 +11,7 @@ use crate::actions::ActionId;
 use crate::draw::format;
 use crate::model::screen::{ListId, Screen};
 use crate::model::sort::SortBy;
+use crate::terminal::keys::Key;
 use barkeep_market::Ts;
 use barkeep_market::ts::MINUTE;
 
@@ -27,6 +28,8 @@ pub enum ClickTarget {
     Bar(Ts),
     Column(SortBy),
     Action(ActionId),
+    /// The first of several keys.
+    Begin(Key),
     /// A line of the palette or of the help.
     Line(usize),
     Yes,
@@ -65,6 +68,8 @@ pub struct HitMap {
     pub ticking: bool,
     /// When something else on the screen changes by itself.
     pub changes_at: Option<Ts>,
+    /// Columns of a list that lie right of what is in sight.
+    pub columns_outside: usize,
     /// Where the terminal's cursor is: in a line of text.
     pub caret: Option<Position>,
 }

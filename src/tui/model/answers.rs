@@ -65,6 +65,8 @@ pub struct CoverageCache {
     pub loading: bool,
     /// When it was requested last, on the loop's clock.
     pub requested_at: Option<Duration>,
+    /// How the requested series stood then.
+    pub states: Vec<SeriesState>,
 }
 
 /// The coverage of one series, or that there is none, and the generation of the data it is from.
@@ -74,13 +76,23 @@ struct CachedRow {
     data_at: Ts,
     /// When it was answered, on the loop's clock.
     answered_at: Duration,
+    state: SeriesState,
 }
+
+/// What shows that a series was written since: its bars, and when the vendor was last asked.
+pub type SeriesState = (i64, Option<Ts>);
 
 impl CoverageCache {
     /// The days of a series from `range.0` on.
     #[must_use]
     pub fn row(&self, series: &SeriesName) -> Option<&CoverageRow> {
         self.rows.get(series)?.row.as_ref()
+    }
+
+    /// Whether the series was written since it was answered.
+    #[must_use]
+    pub fn is_outdated(&self, series: &SeriesName, state: SeriesState) -> bool {
+        self.rows.get(series).is_some_and(|row| row.state != state)
     }
 
     /// Whether it is of this generation of the data or newer (`None`: any will do), or was answered later than `since`.
@@ -103,9 +115,11 @@ impl CoverageCache {
             self.rows.clear();
             self.range = Some(range);
         }
-        for name in series {
+        let states = std::mem::take(&mut self.states);
+        for (k, name) in series.iter().enumerate() {
+            let state = states.get(k).copied().unwrap_or_default();
             let row = rows.iter().find(|row| row.symbol == name.0 && row.timeframe == name.1).cloned();
-            self.rows.insert(name.clone(), CachedRow { row, data_at, answered_at });
+            self.rows.insert(name.clone(), CachedRow { row, data_at, answered_at, state });
         }
     }
 }

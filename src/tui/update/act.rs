@@ -3,14 +3,14 @@
 use tui_input::Input;
 
 use crate::actions::{ActionId, Spec};
-use crate::draw::format;
 use crate::model::command_line::Verb;
 use crate::model::cursor::{ListCursor, RowKey};
 use crate::model::layer::{Layer, Menu};
 use crate::model::msg::{Effects, Redraw};
 use crate::model::query::Query;
 use crate::model::screen::{ListId, Screen};
-use crate::model::{Model, Overlay, Undo, Zoom};
+use crate::model::sort::Sort;
+use crate::model::{Model, Overlay, Zoom};
 use barkeep_market::Criticality;
 use barkeep_runtime::console::{Level, Verdict};
 use barkeep_service::handle::TriggerScope;
@@ -41,15 +41,12 @@ impl Model {
             ActionId::Back => self.back(),
             ActionId::Go(screen) => self.go(screen),
             ActionId::Filter => self.edit_filter(),
-            ActionId::Sort => {
-                let sort = &mut self.symbols.sort;
-                (sort.by, sort.reversed) = (sort.by.next(), false);
-                self.keep_selection(Self::reorder);
-            }
+            ActionId::Sort => self.sort(Sort { by: self.symbols.sort.by.next(), reversed: false }),
+            ActionId::SortBy(by) => self.sort_by(by),
             ActionId::Reverse => {
-                self.symbols.sort.reversed = !self.symbols.sort.reversed;
-                self.keep_selection(Self::reorder);
+                self.sort(Sort { reversed: !self.symbols.sort.reversed, ..self.symbols.sort });
             }
+            ActionId::Wide => self.wide = if self.wide.is_some() { None } else { Some(0) },
             ActionId::ZoomIn => self.zoom(1),
             ActionId::ZoomOut => self.zoom(-1),
             ActionId::Compare if self.screen == Screen::Failures => self.compare_in_detail(),
@@ -131,7 +128,8 @@ impl Model {
             ActionId::Undo => self.undo(effects),
             ActionId::Messages => self.layers.push(Layer::Messages(0)),
             ActionId::Suspend => effects.suspend = true,
-            ActionId::Quit => self.ask_to_quit(effects),
+            ActionId::Quit => self.ask_to_quit(false, effects),
+            ActionId::QuitShown => self.ask_to_quit(true, effects),
             ActionId::QuitNow => self.quit(effects),
         }
     }
@@ -331,59 +329,5 @@ impl Model {
             // Before the first line there is nothing that could be shown.
             self.log.until = Some(self.log.newest().map_or(0, |line| line.seq));
         }
-    }
-
-    fn mark(&mut self) {
-        let Some(series) = self.selected_series() else { return };
-        self.remember_marks();
-        if !self.symbols.marks.remove(&series) {
-            self.symbols.marks.insert(series);
-        }
-    }
-
-    /// Keeps the marks as they are, to be undone to.
-    fn remember_marks(&mut self) {
-        self.push_undo(Undo::Marks(self.symbols.marks.clone()));
-    }
-
-    pub(super) fn push_undo(&mut self, undo: Undo) {
-        const MOST: usize = 50;
-        if self.undo.len() == MOST {
-            self.undo.remove(0);
-        }
-        self.undo.push(undo);
-    }
-
-    fn undo(&mut self, effects: &mut Effects) {
-        match self.undo.pop() {
-            Some(Undo::Marks(marks)) => {
-                self.symbols.marks = marks;
-                let marked = format::plural(self.symbols.marks.len(), "mark");
-                self.show_toast(Level::Info, format!("undone: {marked}"), effects);
-            }
-            // What it undoes is not to be done again by the next one.
-            Some(Undo::Send(what, command)) => self.send_once(what, command, effects),
-            None => {}
-        }
-    }
-
-    fn mark_range(&mut self) {
-        let Some(to) = self.selected_series() else { return };
-        let Some(from) = self.symbols.range_from.take() else {
-            self.symbols.range_from = Some(to);
-            return;
-        };
-        let at = |name| (0..self.symbols.order.len()).find(|row| self.name_at(*row).as_ref() == Some(name));
-        if let (Some(a), Some(b)) = (at(&from), at(&to)) {
-            self.remember_marks();
-            let range: Vec<_> = (a.min(b)..=a.max(b)).filter_map(|row| self.name_at(row)).collect();
-            self.symbols.marks.extend(range);
-        }
-    }
-
-    fn mark_all(&mut self) {
-        self.remember_marks();
-        let all: Vec<_> = (0..self.symbols.order.len()).filter_map(|row| self.name_at(row)).collect();
-        self.symbols.marks.extend(all);
     }
 }

@@ -195,10 +195,7 @@ impl Model {
             Order::FetchTier(criticality) => self.trigger_tier(criticality, effects),
             Order::Tier { symbols, criticality } => self.change_tier(&symbols, criticality, effects),
             Order::Open(symbol, timeframe) => self.open_series(Some((symbol, timeframe))),
-            Order::Sort(sort) => {
-                self.symbols.sort = sort;
-                self.keep_selection(Self::reorder);
-            }
+            Order::Sort(sort) => self.sort(sort),
             Order::Remove { symbols, purge } => self.remove_symbols(symbols, purge),
         }
     }

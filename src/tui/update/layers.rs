@@ -94,7 +94,7 @@ impl Model {
                 match event.code {
                     KeyCode::Char('y' | 'Y') if ready => Outcome::Confirmed,
                     // Who presses the key of the question again means it.
-                    KeyCode::Char('q') if matches!(confirm.then, Then::Quit) => Outcome::Confirmed,
+                    KeyCode::Char('q' | 'Q') if matches!(confirm.then, Then::Quit) => Outcome::Confirmed,
                     KeyCode::Enter if ready && confirm.yes => Outcome::Confirmed,
                     // Who goes on typing Enter waits for the plan.
                     KeyCode::Enter if confirm.yes && matches!(confirm.cost, Cost::Planning) => Outcome::Stay,

@@ -67,11 +67,8 @@ impl Model {
                 self.coverage.date = Some(date);
             }
             Some(ClickTarget::Bar(at)) => self.detail.at = Some(at),
-            Some(ClickTarget::Column(by)) => {
-                let sort = &mut self.symbols.sort;
-                (sort.by, sort.reversed) = (by, sort.by == by && !sort.reversed);
-                self.keep_selection(Self::reorder);
-            }
+            Some(ClickTarget::Column(by)) => self.sort_by(by),
+            Some(ClickTarget::Begin(key)) => self.typed = vec![key],
             Some(ClickTarget::Action(id)) => {
                 if let Some(spec) = spec(id) {
                     self.act(spec, effects);

@@ -6,6 +6,7 @@ use crate::model::cursor::{ListCursor, RowKey};
 use crate::model::map::MapLine;
 use crate::model::msg::Effects;
 use crate::model::screen::{ListId, Screen};
+use crate::model::sort::{Sort, SortBy};
 use crate::model::{Model, Zoom};
 use barkeep_market::Symbol;
 use barkeep_market::ts::DAY;
@@ -135,10 +136,30 @@ impl Model {
         self.set_pane(next);
     }
 
-    /// Left and right: days of the map, bars of the chart.
+    /// Sorts the table of series.
+    pub(super) fn sort(&mut self, sort: Sort) {
+        self.symbols.sort = sort;
+        self.keep_selection(Self::reorder);
+    }
+
+    /// The same by a column, and against its direction when it is sorted by it already.
+    pub(super) fn sort_by(&mut self, by: SortBy) {
+        let Sort { by: before, reversed } = self.symbols.sort;
+        self.sort(Sort { by, reversed: before == by && !reversed });
+    }
+
+    /// Left and right: days of the map, bars of the chart, columns of the other lists.
     pub(super) fn sideways(&mut self, step: i64) {
-        if self.screen == Screen::Detail {
-            return self.move_in_chart(step);
+        match self.screen {
+            Screen::Detail => return self.move_in_chart(step),
+            Screen::Coverage => {}
+            _ => {
+                let outside = self.hits.columns_outside;
+                if let Some(skipped) = &mut self.wide {
+                    *skipped = if step < 0 { skipped.saturating_sub(1) } else { *skipped + usize::from(outside > 0) };
+                }
+                return;
+            }
         }
         let days = if self.coverage.zoom == Zoom::Weeks { 7 } else { 1 };
         let now = self.shown_now();

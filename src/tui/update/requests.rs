@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 
-use crate::model::answers::{self, CoverageCache};
+use crate::model::answers::{self, CoverageCache, SeriesState};
 use crate::model::layer::Layer;
 use crate::model::msg::{Effects, Redraw};
 use crate::model::screen::{ListId, Screen};
@@ -14,13 +14,14 @@ use crate::model::{Model, Zoom};
 use crate::view::{description, tells_row};
 use barkeep_market::Ts;
 use barkeep_market::ts::DAY;
+use barkeep_monitor::snapshot::SeriesView;
 use barkeep_runtime::console::{ConsoleRequest, ConsoleResponse, ReadError, SeriesName};
 
 /// The same request is not repeated sooner.
 const REPEAT_AFTER: Duration = Duration::from_secs(2);
 /// After an error.
 const AFTER_ERROR: Duration = Duration::from_secs(5);
-/// The coverage of a series is not requested again sooner.
+/// The coverage of a series is not requested again sooner, unless it was written since.
 const COVERAGE_AFTER: Duration = Duration::from_secs(10);
 /// Series in one request for coverage: few, so that the first ones come soon.
 const COVERAGE_BATCH: usize = 16;
@@ -141,27 +142,32 @@ impl Model {
         let range = days_back(self.shown_now(), days);
         // A screen that stands still takes any answer.
         let data_at = self.frozen.is_none().then_some(self.snap.data.generated_at);
-        let shown: Vec<SeriesName> = if list == ListId::Coverage {
+        let rows: Vec<usize> = if list == ListId::Coverage {
             let lines = self.map_lines().into_iter().skip(window.offset).take(window.height);
-            lines.flat_map(|line| line.rows).filter_map(|row| self.name_at(*row)).collect()
+            lines.flat_map(|line| line.rows).copied().collect()
         } else {
-            (window.offset..window.offset + window.height).filter_map(|row| self.name_at(row)).collect()
+            (window.offset..window.offset + window.height).collect()
         };
+        let named = |row: &SeriesView| ((row.symbol.clone(), row.timeframe), state_of(row));
+        let shown: Vec<(SeriesName, SeriesState)> =
+            rows.into_iter().filter_map(|row| self.series_at(row)).map(named).collect();
         let cache = cache_of(&mut self.answers);
         let failed = cache.error.is_some() && cache.requested_at.is_some_and(|at| at + AFTER_ERROR > now);
         if cache.loading || failed {
             return;
         }
-        let since = now.checked_sub(COVERAGE_AFTER);
-        let current = |name: &SeriesName| {
+        let current = |name: &SeriesName, state| {
+            let after = if cache.is_outdated(name, state) { REPEAT_AFTER } else { COVERAGE_AFTER };
             // In the first seconds everything is young enough.
-            cache.range == Some(range) && cache.is_current(name, data_at, Some(since.unwrap_or(Duration::ZERO)))
+            let since = now.checked_sub(after).unwrap_or(Duration::ZERO);
+            cache.range == Some(range) && cache.is_current(name, data_at, Some(since))
         };
-        let series: Vec<SeriesName> = shown.into_iter().filter(|name| !current(name)).take(COVERAGE_BATCH).collect();
+        let outdated = shown.into_iter().filter(|(name, state)| !current(name, *state)).take(COVERAGE_BATCH);
+        let (series, states): (Vec<SeriesName>, Vec<SeriesState>) = outdated.unzip();
         if series.is_empty() {
             return;
         }
-        (cache.loading, cache.requested_at) = (true, Some(now));
+        (cache.loading, cache.requested_at, cache.states) = (true, Some(now), states);
         effects.requests.push(ConsoleRequest::Coverage { series, from: range.0, to: range.1 });
     }
 
@@ -208,6 +214,11 @@ impl Model {
             Err(e) => entry.error = Some(e),
         }
     }
+}
+
+/// What shows whether a series was written since.
+fn state_of(row: &SeriesView) -> SeriesState {
+    (row.bars, row.checked_at)
 }
 
 /// The last `days` days until today, both ends included.

@@ -87,8 +87,9 @@ impl<'a> ViewContext<'a> {
         let nothing = [Line::of(Role::Muted, "no row matches "), Line::of(Role::Muted, "Esc shows all of them")];
         let empty = if filter.is_some() { &nothing[..] } else { empty };
         let inner = self.list_panel(list, area, title, &tail);
-        let table =
-            Table { list, columns, len, cursor, focused: self.model.has_focus(list), sort: None, before, empty };
+        let focused = self.model.has_focus(list);
+        let wide = self.model.wide.filter(|_| focused);
+        let table = Table { list, columns, len, cursor, focused, sort: None, wide, before, empty };
         table.draw(&mut self.canvas, self.hits, inner, |_| false, cell);
         let text = cursor.filter(|_| table.focused && inner.width > 8).and_then(full).unwrap_or_default();
         let lines = u16::try_from(wrap(&text, inner.width).len()).unwrap_or(u16::MAX);

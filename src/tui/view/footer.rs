@@ -13,7 +13,7 @@ use crate::model::layer::Layer;
 use crate::model::query::FIELDS;
 use crate::model::row_filter::fields;
 use crate::model::screen::Screen;
-use crate::terminal::keys::Keys;
+use crate::terminal::keys::{Key, Keys};
 
 pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) {
     canvas.overlay(area, Role::Bar);
@@ -63,23 +63,28 @@ fn hints(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) 
         ACTIONS.iter().filter(|spec| model.offers(spec)).filter_map(|spec| Some((spec.footer?, spec))).collect();
     specs.sort_by_key(|(rank, _)| *rank);
     let hint = |spec: &Spec| {
-        let key = model.keymap.hint(spec.id)?;
         let (key_role, role) =
             if model.permits(spec).is_ok() { (Role::Key, Role::Text) } else { (Role::Muted, Role::Muted) };
-        Some(Line::of(key_role, key).span(role, format!(" {}", spec.title(model))))
+        if let Some((first, family)) = begun(model, spec) {
+            let line = Line::of(key_role, first.to_string()).span(role, format!(" {family}"));
+            return Some((line, ClickTarget::Begin(first)));
+        }
+        let key = model.keymap.hint(spec.id)?;
+        let line = Line::of(key_role, key).span(role, format!(" {}", spec.title(model)));
+        Some((line, ClickTarget::Action(spec.id)))
     };
     let first_of_program = 70;
     let program: Vec<_> = specs.iter().filter(|(rank, _)| *rank >= first_of_program).collect();
     let mut right = area.right().saturating_sub(1);
     for (_, spec) in program.into_iter().rev() {
-        let Some(line) = hint(spec) else { continue };
+        let Some((line, target)) = hint(spec) else { continue };
         let needs = line.width();
         if right < area.x + needs + 1 {
             break;
         }
         right -= needs;
         canvas.line(right, area.y, needs, &line);
-        hits.add(Rect::new(right, area.y, needs, 1), ClickTarget::Action(spec.id));
+        hits.add(Rect::new(right, area.y, needs, 1), target);
         right = right.saturating_sub(2);
     }
     let mut x = area.x + 1;
@@ -88,15 +93,21 @@ fn hints(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) 
         return;
     }
     for (_, spec) in specs.iter().filter(|(rank, _)| *rank < first_of_program) {
-        let Some(line) = hint(spec) else { continue };
+        let Some((line, target)) = hint(spec) else { continue };
         let needs = line.width();
         if x + needs + 1 > right {
             break;
         }
         canvas.line(x, area.y, needs, &line);
-        hits.add(Rect::new(x, area.y, needs, 1), ClickTarget::Action(spec.id));
+        hits.add(Rect::new(x, area.y, needs, 1), target);
         x += needs + 2;
     }
+}
+
+/// The key that begins those of a family of actions, and what the family is called.
+fn begun(model: &Model, spec: &Spec) -> Option<(Key, &'static str)> {
+    let keys = model.keymap.keys(spec.id).first().filter(|keys| keys.0.len() > 1)?;
+    Some((*keys.0.first()?, spec.family?))
 }
 
 /// The filter as it is typed, with the number of matches or the error.

@@ -145,6 +145,7 @@ fn items(view: &mut ViewContext, area: Rect) {
             cursor: cursor.and_then(|cursor| cursor.checked_sub(offset)).filter(|at| *at < rows),
             focused: model.has_focus(ListId::Items),
             sort: None,
+            wide: None,
             before: ListWindow::default(),
             empty: &empty,
         };

@@ -91,6 +91,8 @@ pub struct Table<'a, K> {
     /// Whether keys go to it: only then the cursor is shown.
     pub focused: bool,
     pub sort: Option<Sort>,
+    /// Every column at its least width, without so many behind the first; `None`: those that fit.
+    pub wide: Option<usize>,
     /// What the last frame showed of it.
     pub before: ListWindow,
     /// Shown when it has no rows.
@@ -117,9 +119,7 @@ impl<K: Copy> Table<'_, K> {
             hits.window(self.list, ListWindow::default());
             return ListWindow::default();
         }
-        let constraints: Vec<Constraint> =
-            self.columns.iter().map(|c| Constraint::new(c.min, c.max, c.priority)).collect();
-        let places = split(area.width.saturating_sub(GUTTER), GAP, &constraints);
+        let places = self.places(area.width.saturating_sub(GUTTER), hits);
         let titled = self.columns.iter().any(|c| !c.title.is_empty());
         let header = titled && area.height > 3 && self.len > 0;
         let body = if header { Rect::new(area.x, area.y + 1, area.width, area.height - 1) } else { area };
@@ -152,6 +152,33 @@ impl<K: Copy> Table<'_, K> {
             }
         }
         window
+    }
+
+    /// Where each column is, if it is in sight.
+    fn places(&self, room: u16, hits: &mut HitMap) -> Vec<Option<(u16, u16)>> {
+        let constraint = |c: &Column<K>| Constraint::new(c.min, c.max, c.priority);
+        let Some(skipped) = self.wide else {
+            return split(room, GAP, &self.columns.iter().map(constraint).collect::<Vec<_>>());
+        };
+        // The first column names the row and stays; the last one can always be reached.
+        let skipped = skipped.min(self.columns.len().saturating_sub(2));
+        let (mut used, mut end) = (0, self.columns.len());
+        for (k, column) in self.columns.iter().enumerate().filter(|(k, _)| *k == 0 || *k > skipped) {
+            let needs = column.min + if k == 0 { 0 } else { GAP };
+            if used + needs > room && k > skipped + 1 {
+                end = k;
+                break;
+            }
+            used += needs;
+        }
+        if self.focused {
+            hits.columns_outside = self.columns.len() - end;
+        }
+        let shown = |k: usize| k == 0 || (k > skipped && k < end);
+        let kept: Vec<Constraint> =
+            self.columns.iter().enumerate().filter(|(k, _)| shown(*k)).map(|(_, c)| constraint(c)).collect();
+        let mut places = split(room, GAP, &kept).into_iter();
+        (0..self.columns.len()).map(|k| if shown(k) { places.next().flatten() } else { None }).collect()
     }
 
     fn title(&self, canvas: &mut Canvas, hits: &mut HitMap, slot: Slot, column: &Column<K>) {

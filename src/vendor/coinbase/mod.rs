@@ -112,7 +112,7 @@ impl Vendor for Coinbase {
     }
 
     async fn splits(&self, _: &[String], _: Option<&Cursor>) -> Result<Dated<SplitPage>, Fault> {
-        Ok(Dated { value: SplitPage::default(), server_time: None })
+        Ok(Dated::of(SplitPage::default(), None))
     }
 
     async fn dividends(
@@ -121,7 +121,7 @@ impl Vendor for Coinbase {
         _: Option<NaiveDate>,
         _: Option<&Cursor>,
     ) -> Result<Dated<DividendPage>, Fault> {
-        Ok(Dated { value: DividendPage::default(), server_time: None })
+        Ok(Dated::of(DividendPage::default(), None))
     }
 
     async fn market_status(&self) -> Result<Dated<MarketStatus>, Fault> {
@@ -129,7 +129,7 @@ impl Vendor for Coinbase {
     }
 
     async fn upcoming_holidays(&self) -> Result<Dated<Vec<Holiday>>, Fault> {
-        Ok(Dated { value: Vec::new(), server_time: None })
+        Ok(Dated::of(Vec::new(), None))
     }
 
     async fn tickers(&self, _: &str, _: u32) -> Result<Dated<Vec<Ticker>>, Fault> {
@@ -140,10 +140,10 @@ impl Vendor for Coinbase {
         match self.http.get(&format!("/products/{}", segment(ticker)), ticker).await {
             Ok(answer) => {
                 let value = page::product(&answer.body, ticker).map(Some)?;
-                Ok(Dated { value, server_time: answer.server_time })
+                Ok(Dated { bytes: answer.body.len() as u64, ..Dated::of(value, answer.server_time) })
             }
             Err(fault) if fault.status == Some(404) && fault.class == Class::Permanent => {
-                Ok(Dated { value: None, server_time: fault.server_time })
+                Ok(Dated::of(None, fault.server_time))
             }
             Err(fault) => Err(fault),
         }

@@ -1,5 +1,6 @@
 //! What is asked and what came, for the record.
 
+use crate::Dated;
 use barkeep_market::{Interval, Source, Timeframe, Ts};
 
 /// What is asked, for the record.
@@ -29,6 +30,11 @@ pub(super) struct Fetched {
 }
 
 impl Fetched {
+    pub(super) fn of<T>(answer: &Dated<T>, rows: usize) -> Self {
+        let request_id = answer.request_id.clone();
+        Self { bytes: answer.bytes, request_id, ..Self::rows(rows, answer.server_time) }
+    }
+
     pub(super) fn rows(rows: usize, server_time: Option<Ts>) -> Self {
         Self { status: 200, rows: rows as u64, query_count: None, bytes: 0, request_id: None, server_time }
     }

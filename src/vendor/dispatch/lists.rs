@@ -30,8 +30,7 @@ impl Dispatcher {
         let page = |page: SplitPage| (page.splits, page.unreadable, page.next);
         let mut all = self
             .listed("splits", tickers, cancel, |group, from| async move {
-                let Dated { value, server_time } = self.usual.vendor.splits(group, from.as_ref()).await?;
-                Ok(Dated { value: page(value), server_time })
+                Ok(self.usual.vendor.splits(group, from.as_ref()).await?.map(page))
             })
             .await?;
         all.sort_by(|(a, x), (b, y)| {
@@ -55,8 +54,7 @@ impl Dispatcher {
         let page = |page: DividendPage| (page.dividends, page.unreadable, page.next);
         let mut all = self
             .listed("dividends", tickers, cancel, |group, from| async move {
-                let Dated { value, server_time } = self.usual.vendor.dividends(group, since, from.as_ref()).await?;
-                Ok(Dated { value: page(value), server_time })
+                Ok(self.usual.vendor.dividends(group, since, from.as_ref()).await?.map(page))
             })
             .await?;
         all.sort_by(|(a, x), (b, y)| (a, x.ex_date, &x.id).cmp(&(b, y.ex_date, &y.id)));

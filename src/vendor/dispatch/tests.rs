@@ -34,7 +34,7 @@ impl Scripted {
     }
 
     async fn dated<T>(&self, value: T) -> Result<Dated<T>, Fault> {
-        self.next(Dated { value, server_time: self.server_time }).await
+        self.next(Dated { bytes: 50, ..Dated::of(value, self.server_time) }).await
     }
 
     async fn next<T>(&self, value: T) -> Result<T, Fault> {
@@ -313,7 +313,8 @@ async fn splits_follow_pages_and_come_once() {
     let one =
         |t| [(t, "2020-08-31".to_owned(), 4.0), (t, "2024-06-10".to_owned(), 4.0), (t, "2024-06-10".to_owned(), 10.0)];
     assert_eq!(found, [one("A"), one("B")].concat());
-    assert_eq!(b.log.attempts.lock().unwrap().len(), 3);
+    let bytes: Vec<u64> = b.log.attempts.lock().unwrap().iter().map(|attempt| attempt.bytes).collect();
+    assert_eq!(bytes, [50, 50, 50], "each page is recorded with its size");
     assert!(b.dispatcher.splits(&[], &b.cancel).await.unwrap().is_empty());
     assert_eq!(b.calls(), 3);
 }

@@ -152,6 +152,19 @@ async fn outcome(reply: Reply) -> Result<Page, Fault> {
     page
 }
 
+/// What the record says of a request that is not for bars either.
+#[tokio::test]
+async fn every_answer_tells_its_size_and_its_id() {
+    let body = r#"{"results":[],"status":"OK","request_id":"r1","count":0}"#;
+    let server = Server::start(vec![ok(body), ok(body), ok("[]")]).await;
+    let client = server.client();
+    let splits = client.splits(&["AAPL".to_owned()], None).await.unwrap();
+    assert_eq!((splits.bytes, splits.request_id.is_some()), (body.len() as u64, true));
+    let found = client.tickers("AA", 10).await.unwrap();
+    assert_eq!((found.bytes, found.request_id), (body.len() as u64, splits.request_id));
+    assert_eq!(client.upcoming_holidays().await.unwrap().bytes, 2);
+}
+
 #[tokio::test]
 async fn the_key_travels_in_a_header_and_nowhere_else() {
     let server = Server::start(vec![ok(&page_with(""))]).await;

@@ -110,8 +110,9 @@ impl Massive {
         answer: Answer,
         value: impl FnOnce(&[u8]) -> Result<T, Fault> + Send + 'static,
     ) -> Result<Dated<T>, Fault> {
-        let (value, Headers { server_time, .. }) = read(&self.readers, answer, value).await?;
-        Ok(Dated { value, server_time })
+        let bytes = answer.body.len() as u64;
+        let (value, Headers { request_id, server_time }) = read(&self.readers, answer, value).await?;
+        Ok(Dated { value, server_time, bytes, request_id })
     }
 }
 
@@ -165,13 +166,12 @@ impl Vendor for Massive {
 
     async fn splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<Dated<SplitPage>, Fault> {
         let Some(asked) = self.splits.asked(tickers, None, cursor) else {
-            return Ok(Dated { value: SplitPage::default(), server_time: None });
+            return Ok(Dated::of(SplitPage::default(), None));
         };
         let answer = self.splits.answer(self.http.get(&asked.path).await, &asked)?;
         let (base, of) = (self.http.base.clone(), asked.clone());
         let page = self.dated(answer, move |body| reference::splits(body, &of.tickers, &base, of.endpoint)).await?;
-        let next = asked.next(tickers, None, page.value.next);
-        Ok(Dated { value: SplitPage { next, ..page.value }, ..page })
+        Ok(page.map(|page| SplitPage { next: asked.next(tickers, None, page.next), ..page }))
     }
 
     async fn dividends(
@@ -181,13 +181,12 @@ impl Vendor for Massive {
         cursor: Option<&Cursor>,
     ) -> Result<Dated<DividendPage>, Fault> {
         let Some(asked) = self.dividends.asked(tickers, since, cursor) else {
-            return Ok(Dated { value: DividendPage::default(), server_time: None });
+            return Ok(Dated::of(DividendPage::default(), None));
         };
         let answer = self.dividends.answer(self.http.get(&asked.path).await, &asked)?;
         let (base, of) = (self.http.base.clone(), asked.clone());
         let page = self.dated(answer, move |body| reference::dividends(body, &of.tickers, &base, of.endpoint)).await?;
-        let next = asked.next(tickers, since, page.value.next);
-        Ok(Dated { value: DividendPage { next, ..page.value }, ..page })
+        Ok(page.map(|page| DividendPage { next: asked.next(tickers, since, page.next), ..page }))
     }
 
     async fn market_status(&self) -> Result<Dated<MarketStatus>, Fault> {
@@ -214,7 +213,7 @@ impl Vendor for Massive {
                 self.dated(answer, move |body| reference::details(body, &ticker).map(Some)).await
             }
             Err(Refused { fault, body }) if fault.status == Some(404) && is_not_found(&body) => {
-                Ok(Dated { value: None, server_time: fault.server_time })
+                Ok(Dated::of(None, fault.server_time))
             }
             Err(Refused { fault, .. }) => Err(fault),
         }

@@ -77,8 +77,8 @@ pub fn notices() -> Vec<LogLine> {
             90,
             Level::Warn,
             "pipeline::backfill::modes",
-            "an item failed; its gap stays open  symbols=ETH  class=malformed  error=a bar at 2026-11-18T16:00:00Z lies \
-             outside the requested range",
+            "ETH 5m failed: a bar at 2026-11-18T16:00:00Z lies outside the requested range; the gap stays open and is \
+             requested again later",
         ),
         (
             60,
@@ -91,7 +91,7 @@ pub fn notices() -> Vec<LogLine> {
             3,
             Level::Warn,
             "pipeline::backfill::modes",
-            "an item failed; its gap stays open  symbols=META  class=transient  error=the vendor failed (503)",
+            "META 5m failed: the vendor failed (503); the gap stays open and is requested again later",
         ),
     ];
     lines

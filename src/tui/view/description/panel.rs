@@ -42,7 +42,8 @@ pub fn lines(canvas: &mut Canvas<'_>, area: Rect, lines: &[(&'static str, Line)]
 /// the log or what is missing of the series; what is left for the lists is handed back.
 pub fn beside_lists(view: &mut ViewContext, area: Rect) -> Rect {
     let screen = view.model.screen;
-    if !tells_row(screen, area.width) || area.height < 8 {
+    // Whoever wants every column wants the room for them.
+    if !tells_row(screen, area.width) || area.height < 8 || view.model.wide.is_some() {
         return area;
     }
     let width = (area.width * 2 / 5).min(120);

@@ -19,6 +19,7 @@ use crate::view::description::panel;
 use crate::view::phrase;
 use crate::widgets::heat;
 use crate::widgets::table::{Column, Slot, Table, range};
+use barkeep_market::Ts;
 use barkeep_market::freshness::Tier;
 use barkeep_monitor::snapshot::SeriesView;
 use barkeep_runtime::console::{Access, Cell, CellState};
@@ -36,6 +37,9 @@ enum SymbolColumn {
     Coverage,
     Strip,
     Reason,
+    First,
+    Checked,
+    Gaps,
 }
 
 const COLUMNS: [Column<SymbolColumn>; 11] = [
@@ -52,12 +56,21 @@ const COLUMNS: [Column<SymbolColumn>; 11] = [
     Column::new(SymbolColumn::Reason, "REASON", 24, 13).up_to(60),
 ];
 
+/// Only among all columns.
+const MORE: [Column<SymbolColumn>; 3] = [
+    Column::new(SymbolColumn::First, "FIRST BAR", 13, 0),
+    Column::new(SymbolColumn::Checked, "CHECKED", 13, 0).sorts(SortBy::Checked),
+    Column::new(SymbolColumn::Gaps, "GAPS", 6, 0).right(),
+];
+
 /// The columns in so much room: the last thirty sessions have a cell each where that leaves the reason its place.
-fn columns(width: u16) -> [Column<SymbolColumn>; 11] {
-    COLUMNS.map(|column| match column.key {
-        SymbolColumn::Strip if width >= 140 => Column::new(SymbolColumn::Strip, "LAST 30 SESSIONS", 30, 14),
+fn columns(width: u16, all: bool) -> Vec<Column<SymbolColumn>> {
+    let more = MORE.into_iter().filter(|_| all);
+    let columns = COLUMNS.into_iter().chain(more).map(|column| match column.key {
+        SymbolColumn::Strip if width >= 140 && !all => Column::new(SymbolColumn::Strip, "LAST 30 SESSIONS", 30, 14),
         _ => column,
-    })
+    });
+    columns.collect()
 }
 
 /// Draws it into `area`.
@@ -75,7 +88,7 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
     let inner = view.list_panel(ListId::Symbols, area, heading, &tail);
     let reasons = Reasons::of(&model.snap);
     let empty = nothing(model);
-    let columns = columns(inner.width);
+    let columns = columns(inner.width, model.wide.is_some());
     let table = Table {
         list: ListId::Symbols,
         columns: &columns,
@@ -83,6 +96,7 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
         cursor,
         focused: true,
         sort: Some(state.sort),
+        wide: model.wide,
         before,
         empty: &empty,
     };
@@ -171,7 +185,20 @@ fn cell(model: &Model, canvas: &mut Canvas, slot: Slot, key: SymbolColumn, row: 
             }
             None => canvas.repeat(slot.x, slot.y, slot.width, "╌", Role::Border),
         },
+        SymbolColumn::First => time(canvas, slot, row.first_bar),
+        SymbolColumn::Checked => time(canvas, slot, row.checked_at),
+        SymbolColumn::Gaps => match row.gaps {
+            Some(gaps) => slot.text(canvas, &format::count(gaps), if gaps > 0 { Role::Aging } else { Role::Muted }),
+            None => slot.text(canvas, "-", Role::Muted),
+        },
         SymbolColumn::Reason => slot.line(canvas, &note(row, reasons)),
+    }
+}
+
+fn time(canvas: &mut Canvas, slot: Slot, at: Option<Ts>) {
+    match at {
+        Some(at) => slot.text(canvas, &format::stamp(at, canvas.now), Role::Text),
+        None => slot.text(canvas, "-", Role::Muted),
     }
 }
 
