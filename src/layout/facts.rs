@@ -121,6 +121,8 @@ async fn of_table(conn: &mut Conn<'_>, table: &str) -> Result<TableFacts> {
 
 /// Everything that a rebuild of these tables must know, and whether their views are made anew as well.
 pub(crate) async fn facts(conn: &mut Conn<'_>, names: &[&'static str], drops_views: bool) -> Result<Facts> {
+    const OWN: &str = "SELECT quote_ident(datname) FROM pg_database WHERE datname = current_database()
+        AND pg_has_role(datdba, 'USAGE')";
     let listed = names.iter().map(|name| format!("('{name}'::regclass)")).collect::<Vec<_>>().join(", ");
     // By the rule that belongs to a view, in the order they were made: one may be over another.
     let views = format!(
@@ -149,8 +151,6 @@ pub(crate) async fn facts(conn: &mut Conn<'_>, names: &[&'static str], drops_vie
         UNION ALL SELECT 'the function ' || objid::regprocedure FROM pg_depend
             WHERE classid = 'pg_proc'::regclass AND refclassid = 'pg_class'::regclass AND refobjid IN (SELECT id FROM large)"
     );
-    const OWN: &str = "SELECT quote_ident(datname) FROM pg_database WHERE datname = current_database()
-        AND pg_has_role(datdba, 'USAGE')";
     let mut tables = Vec::new();
     for table in names {
         tables.push((*table, of_table(conn, table).await?));
