@@ -2,6 +2,7 @@
 
 use barkeep::layout::{Layout, Target};
 use barkeep::store::{Dialect, StoreError, open, statements};
+use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 
@@ -54,7 +55,7 @@ async fn refused_statements(url: &str) -> Vec<String> {
         let given = if values.is_empty() { String::new() } else { format!("({})", values.join(", ")) };
         conn.execute("BEGIN").await.unwrap();
         if let Err(error) = conn.execute(AssertSqlSafe(format!("EXECUTE one{given}"))).await {
-            let code = error.as_database_error().and_then(|e| e.code()).unwrap_or_default().into_owned();
+            let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default().into_owned();
             // A reference to a row that is not there is no fault of the statement.
             if !code.starts_with("22") && !code.starts_with("23") {
                 refused.push(format!("{name}: {code} {error}"));
@@ -73,8 +74,7 @@ fn value_of(kind: &str, place: usize) -> String {
         "text" => "'1m'",
         "boolean" => "true",
         "uuid" => "'00000000-0000-0000-0000-000000000001'",
-        "date" => "'2024-01-02'",
-        "timestamp with time zone" => "'2024-01-02'",
+        "date" | "timestamp with time zone" => "'2024-01-02'",
         "bigint[]" => "'{1,2}'",
         "timestamp with time zone[]" => "'{2024-01-02,2024-01-03}'",
         "text[]" => "'{a,b}'",
