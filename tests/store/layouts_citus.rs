@@ -191,3 +191,32 @@ async fn nothing_is_distributed_while_somebody_works_with_it() {
     }
     db.finish().await;
 }
+
+/// Where there is no Citus: what it refuses, by the texts of all statements.
+#[test]
+fn no_statement_asks_what_citus_refuses() {
+    const BY_SERIES: [&str; 7] =
+        ["bars", "feature_values", "features", "coverage", "feature_progress", "feature_states", "bar_revisions"];
+    let mut faults = Vec::new();
+    for (name, sql) in statements(Dialect::Postgres) {
+        let words: Vec<&str> =
+            sql.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|w| !w.is_empty()).collect();
+        let target = match words[..] {
+            ["UPDATE", table, ..] | ["INSERT", "INTO", table, ..] | ["DELETE", "FROM", table, ..] => Some(table),
+            _ => None,
+        };
+        // `FROM`, `JOIN` and `USING` are followed by what is read.
+        let reads = words.windows(2).filter(|pair| ["FROM", "JOIN", "USING"].contains(&pair[0])).map(|pair| pair[1]);
+        let reads: Vec<&str> = reads.filter(|table| BY_SERIES.contains(table)).collect();
+        if target.is_some_and(|table| !BY_SERIES.contains(&table)) && !reads.is_empty() {
+            faults.push(format!("{name}: changes what every node has, and reads {reads:?}"));
+        }
+        if sql.contains("unnest(") && sql.split("LATERAL (").skip(1).any(|rest| rest.contains(" LIMIT ")) {
+            faults.push(format!("{name}: LIMIT in LATERAL"));
+        }
+        if target == Some("bar_revisions") && sql.contains("SET series_id") {
+            faults.push(format!("{name}: moves rows to another node"));
+        }
+    }
+    assert_eq!(faults, Vec::<String>::new());
+}
