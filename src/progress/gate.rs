@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::SeriesKey;
 use barkeep_market::{Criticality, Symbol, Timeframe};
 use barkeep_store::EnginePause;
+use barkeep_vendor::limit::Rank;
 
 /// The order in which requests are let in; the smallest goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +26,15 @@ pub struct Priority {
     pub history: bool,
     /// What an operator asked for goes before what the schedule wants.
     pub scheduled: bool,
+}
+
+impl Priority {
+    /// The same for the vendor's limit.
+    #[must_use]
+    pub fn rank(self) -> Rank {
+        let criticality = self.criticality as u8;
+        Rank(u8::from(self.recheck) << 4 | criticality << 2 | u8::from(self.history) << 1 | u8::from(self.scheduled))
+    }
 }
 
 /// Why a request was not let in.

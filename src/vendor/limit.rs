@@ -7,8 +7,8 @@
 pub mod place;
 mod snapshot;
 mod state;
+mod turns;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ use self::place::wait;
 pub use self::place::{Grant, Place, WINDOW};
 pub use self::snapshot::{HeldPlace, LimitSnapshot};
 use self::state::{Agreed, State};
+pub use self::turns::{Rank, ranked};
+use self::turns::{Turns, Urgency};
 use super::Fault;
 use super::journal::Journal;
 use barkeep_base::clock::{Clock, Moment};
@@ -51,15 +53,15 @@ pub const fn allowance(rate: RateLimit) -> (u32, Duration) {
     }
 }
 
-/// Hands out permission to start requests, first come first served.
+/// Hands out permission to start requests: the most urgent first, and of equal ones first come first served.
 #[derive(Debug)]
 pub struct Limiter {
     vendor: Source,
     /// No request takes longer than this, counted from when its place was taken.
     timeout: Duration,
-    /// Held by the one caller whose turn it is; tokio's mutex queues fairly.
-    gate: tokio::sync::Mutex<()>,
-    queued: AtomicUsize,
+    turns: Turns,
+    /// Held while a place is taken.
+    taking: tokio::sync::Mutex<()>,
     state: Mutex<State>,
     /// Notified when the places of other processes have changed.
     observed: Notify,
@@ -95,8 +97,8 @@ impl Limiter {
         Self {
             vendor,
             timeout,
-            gate: tokio::sync::Mutex::new(()),
-            queued: AtomicUsize::new(0),
+            turns: Turns::default(),
+            taking: tokio::sync::Mutex::new(()),
             state: Mutex::new(State::new(agreed)),
             observed: Notify::new(),
             rate_changed: Notify::new(),
@@ -145,34 +147,38 @@ impl Limiter {
         cancel: &CancellationToken,
         refused: &CancellationToken,
     ) -> Result<Permit, Fault> {
-        let _queued = Queued::join(&self.queued);
-        let _turn = tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Err(Fault::cancelled()),
-            () = refused.cancelled() => return Err(Fault::cancelled()),
-            turn = self.gate.lock() => turn,
-        };
+        let urgency = Urgency::of_task();
+        let turn = self.turns.join(urgency.rank);
         loop {
-            if cancel.is_cancelled() || refused.is_cancelled() {
-                return Err(Fault::cancelled());
-            }
+            let taking = tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Err(Fault::cancelled()),
+                () = refused.cancelled() => return Err(Fault::cancelled()),
+                taking = async {
+                    turn.first().await;
+                    self.taking.lock().await
+                } => taking,
+            };
             // Its time counts from before the place is written down, so that the record is never ahead of the request.
             let taken_at = Instant::now();
             let deadline = taken_at + self.timeout;
             let (wait, effective, limit) = {
                 let mut state = self.state();
                 state.forget_free(taken_at);
-                (state.wait(taken_at, 0), state.effective(), state.agreed.limit)
+                let wait = state.wait(taken_at, 0).max(state.left_to_others(taken_at, urgency.rank));
+                (wait, state.effective(), state.agreed.limit)
             };
             if !wait.is_zero() {
+                drop(taking);
                 tokio::select! {
                     () = self.rate_changed.notified() => {}
+                    () = turn.overtaken() => {}
                     paused = pause(wait, cancel, refused) => paused?,
                 }
                 continue;
             }
             if limit.is_none() {
-                return Ok(self.state().take(None, deadline));
+                return Ok(self.state().take(None, deadline, urgency));
             }
             let moment = Moment::now(clock);
             let Grant { place, taken } = journal.take(self.vendor, effective, self.timeout, moment).await?;
@@ -183,7 +189,7 @@ impl Limiter {
                 state.journal_until = Some(Instant::now() + wait);
                 continue;
             };
-            let permit = state.take(Some(place), deadline);
+            let permit = state.take(Some(place), deadline, urgency);
             // A write that ate up half of the request's time leaves it too little. The place passes as it would without
             // an answer.
             if taken_at.elapsed() <= self.timeout / 2 {
@@ -280,7 +286,7 @@ impl Limiter {
         state.forget_free(now);
         state.refusals = 0;
         let used = state.used();
-        if self.queued.load(Ordering::Relaxed) > 0 || used.saturating_mul(2) >= state.effective() {
+        if self.turns.waiting() > 0 || used.saturating_mul(2) >= state.effective() {
             state.effective = (state.effective + 1.0 / state.effective).min(f64::from(state.agreed.full));
         }
         // What was let through leaves others no more than the rest.
@@ -305,17 +311,17 @@ impl Limiter {
             used: state.used(),
             next_free_in: state.wait(now, 0),
             frozen_for: state.frozen_until.map(|t| t.duration_since(now)).filter(|d| !d.is_zero()),
-            waiting: self.queued.load(Ordering::Relaxed),
+            waiting: self.turns.waiting(),
             foreign_per_minute: Some(state.foreign).filter(|n| *n > 0),
             held: state.held(now),
         }
     }
 
-    /// How long a caller that asks now would wait, those already in the queue counted.
+    /// How long a caller that asks now would wait, those that go before it counted.
     #[must_use]
     pub fn expected_wait(&self) -> Duration {
         let now = Instant::now();
-        let ahead = self.queued.load(Ordering::Relaxed);
+        let ahead = self.turns.ahead(Urgency::of_task().rank);
         let mut state = self.state();
         state.forget_free(now);
         state.wait(now, ahead)
@@ -330,22 +336,6 @@ impl Limiter {
 /// window.
 fn wait_of_journal(taken: &[Place], now: &Moment, limit: u32) -> Duration {
     wait(place::taken(taken, now), limit, 0, WINDOW).clamp(SHORTEST_SLEEP, WINDOW)
-}
-
-/// Counts a caller as waiting until it is dropped.
-struct Queued<'a>(&'a AtomicUsize);
-
-impl<'a> Queued<'a> {
-    fn join(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Queued<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// Sleeps, unless one of the tokens is cancelled first.

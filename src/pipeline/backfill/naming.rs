@@ -14,6 +14,7 @@ use barkeep_market::{Interval, Symbol, Ts};
 use barkeep_store::{CoverageState, ListingState, RequestPurpose, SeriesRow, SymbolRow};
 use barkeep_vendor::Fault;
 use barkeep_vendor::dispatch::Dispatcher;
+use barkeep_vendor::limit::ranked;
 
 /// Sessions without any bar that make a name doubtful, and sessions of silence at the newest end.
 const WITHOUT_ANY: u64 = 5;
@@ -112,7 +113,8 @@ impl Run<'_> {
         let cancel = &self.fetcher.cancel;
         let entered = engine.gate.enter(priority, None, cancel).await;
         let _permit = entered.map_err(|_| Fault::cancelled())?;
-        listing::ask(dispatcher, &engine.calendar, row, stored, rows, now, cancel).await
+        let asked = listing::ask(dispatcher, &engine.calendar, row, stored, rows, now, cancel);
+        ranked(priority.rank(), 0, asked).await
     }
 
     /// The stretch of the wanted range that makes a name doubtful: all of it, or its newest end.

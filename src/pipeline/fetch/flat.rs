@@ -68,7 +68,7 @@ impl Fetcher {
             return Ok(());
         }
         let (files, clock, journal) = (&source.files, &*self.engine.clock, self.dispatcher.journal());
-        let answer = self.request(item, |token| async move { files.fetch(date, clock, journal, &token).await });
+        let answer = self.request(item, 0, |token| async move { files.fetch(date, clock, journal, &token).await });
         let ((stored, checked, attempt), permit) = match answer.await {
             Ok(answer) => answer,
             Err(fault) => return self.no_file(date, fault),

@@ -24,7 +24,7 @@ impl Fetcher {
         date: NaiveDate,
     ) -> Result<(), ItemError> {
         let answer =
-            self.request(item, |token| async move { self.dispatcher.grouped_daily(class, date, &token).await });
+            self.request(item, 0, |token| async move { self.dispatcher.grouped_daily(class, date, &token).await });
         let ((page, attempt), permit) = match answer.await {
             Ok(answer) => answer,
             Err(fault) => {

@@ -36,6 +36,7 @@ use barkeep_market::{Criticality, Ts};
 use barkeep_plan::{Item, Request};
 use barkeep_store::{RequestPurpose, RequestRow, StoreError};
 use barkeep_vendor::dispatch::{Attempt, Dispatcher};
+use barkeep_vendor::limit::ranked;
 use barkeep_vendor::{AggregateQuery, Class, Fault};
 
 /// Why an item ended without all of its bars.
@@ -84,7 +85,7 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// Makes one request when its turn has come. The permit is held until the answer is committed, so that no more
+    /// Makes one request when its turn has come; `follows` more are expected to be made at once after its answer. The permit is held until the answer is committed, so that no more
     /// answers than permits wait for the database. A pause turns the request back before it starts; it then waits for its
     /// turn again.
     ///
@@ -94,6 +95,7 @@ impl Fetcher {
     pub async fn request<T, F>(
         &self,
         item: &Item,
+        follows: u64,
         call: impl Fn(CancellationToken) -> F,
     ) -> Result<(T, GatePermit), Fault>
     where
@@ -118,7 +120,8 @@ impl Fetcher {
                     return Err(Fault::new(Class::Cancelled, why));
                 }
             };
-            match call(permit.token.clone()).await {
+            let follows = u32::try_from(follows).unwrap_or(u32::MAX);
+            match ranked(priority.rank(), follows, call(permit.token.clone())).await {
                 Err(fault) if fault.class == Class::Cancelled && !self.cancel.is_cancelled() => drop(permit),
                 outcome => return outcome.map(|value| (value, permit)),
             }

@@ -55,7 +55,8 @@ impl Fetcher {
         let mut counted: Option<u64> = None;
         let mut pages = 0;
         let outcome = loop {
-            let ((page, attempt), permit) = match self.page(item, &query, cursor.as_ref()).await {
+            let follows = item.requests.saturating_sub(pages + 1);
+            let ((page, attempt), permit) = match self.page(item, &query, cursor.as_ref(), follows).await {
                 Ok(answer) => answer,
                 Err(fault) => break self.refused(symbol, &query, answered_to, fault).await,
             };
@@ -159,8 +160,10 @@ impl Fetcher {
         item: &Item,
         query: &AggregateQuery,
         cursor: Option<&Cursor>,
+        follows: u64,
     ) -> Result<((Page, Attempt), GatePermit), Fault> {
-        self.request(item, |token| async move { self.dispatcher.aggregates(query, cursor, &token).await }).await
+        self.request(item, follows, |token| async move { self.dispatcher.aggregates(query, cursor, &token).await })
+            .await
     }
 }
 

@@ -17,7 +17,8 @@ impl Fetcher {
             return Ok(());
         }
         let symbols = &item.symbols;
-        let answer = self.request(item, |token| async move { self.dispatcher.splits(tickers, &token).await });
+        // All other requests of the run wait for it.
+        let answer = self.request(item, u64::MAX, |token| async move { self.dispatcher.splits(tickers, &token).await });
         let found = match answer.await {
             Ok((found, _permit)) => {
                 self.capabilities().needed += 1;

@@ -61,7 +61,8 @@ async fn work(shared: Arc<Shared>, limiter: Arc<Limiter>, mut random: fastrand::
         if shared.world.rough && random.u8(..) < 20 {
             tokio::time::sleep(Duration::from_millis(random.u64(..90_000))).await;
         }
-        let permit = limiter.acquire(&*shared, &shared.machine, &cancel).await.unwrap();
+        let (rank, follows) = (Rank(random.u8(..4)), random.u32(..3));
+        let permit = ranked(rank, follows, limiter.acquire(&*shared, &shared.machine, &cancel)).await.unwrap();
         let start = Instant::now();
         let slow = Duration::from_millis(match random.u8(..) {
             _ if first => 700 + random.u64(..4_000),

@@ -1,6 +1,6 @@
 //! A limiter on a test stand: a journal in memory, and a machine whose clocks run with tokio's.
 
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use uuid::Uuid;

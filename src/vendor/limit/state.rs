@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use barkeep_config::RateLimit;
 use barkeep_market::Source;
 
-use super::place::wait;
+use super::place::{WINDOW, wait};
+use super::turns::{Rank, Urgency};
 use super::{HeldPlace, Permit, allowance};
 
 /// The rate in force.
@@ -63,9 +64,22 @@ pub(super) struct Own {
     /// When the request's time is over.
     pub(super) deadline: Instant,
     pub(super) answered: Option<Instant>,
+    started: Instant,
+    rank: Rank,
+    /// Requests that are expected to follow its answer and have not come.
+    follows: u32,
 }
 
+/// How long a less urgent request leaves places to those that follow: from the start of the one before, and from its
+/// answer. A vendor that takes longer costs the others no more than this.
+const LEFT_FOR: Duration = Duration::from_secs(1);
+
 impl Own {
+    /// Until when places are left to what follows.
+    fn left_until(&self) -> Instant {
+        self.answered.unwrap_or(self.started) + LEFT_FOR
+    }
+
     /// As [`Place::free_in`].
     pub(super) fn free_in(&self, now: Instant, window: Duration) -> Duration {
         match self.answered {
@@ -104,10 +118,17 @@ impl State {
         true
     }
 
-    pub(super) fn take(&mut self, recorded: Option<i64>, deadline: Instant) -> Permit {
+    pub(super) fn take(&mut self, recorded: Option<i64>, deadline: Instant, urgency: Urgency) -> Permit {
         let number = self.next;
         self.next += 1;
-        self.own.push(Own { permit: number, recorded, deadline, answered: None });
+        let Urgency { rank, follows } = urgency;
+        // It may be what one before was to be followed by; from now on its own word counts.
+        let before = self.own.iter_mut().find(|own| own.rank == rank && own.follows > 0 && own.answered.is_some());
+        if let Some(before) = before {
+            before.follows = 0;
+        }
+        let started = Instant::now();
+        self.own.push(Own { permit: number, recorded, deadline, answered: None, started, rank, follows });
         Permit { number, recorded, deadline }
     }
 
@@ -161,6 +182,34 @@ impl State {
     pub(super) fn taken(&self, now: Instant) -> Vec<Duration> {
         let own = self.own.iter().map(|own| own.free_in(now, self.agreed.window));
         own.chain(self.others.iter().map(|until| until.duration_since(now))).collect()
+    }
+
+    /// How long a request of this rank leaves the free places to what follows more urgent ones. Where places come back
+    /// within seconds nobody has to wait. Expects free ones to be forgotten.
+    pub(super) fn left_to_others(&self, now: Instant, rank: Rank) -> Duration {
+        if self.agreed.limit.is_none() || self.agreed.window < WINDOW {
+            return Duration::ZERO;
+        }
+        let free = self.effective().saturating_sub(self.used());
+        let mut urgent: Vec<(Instant, u32)> = self
+            .own
+            .iter()
+            .filter(|own| own.rank < rank && own.follows > 0)
+            .map(|own| (own.left_until(), own.follows))
+            .filter(|(until, _)| *until > now)
+            .collect();
+        urgent.sort_unstable();
+        let mut expected = urgent.iter().fold(0_u32, |sum, (_, follows)| sum.saturating_add(*follows));
+        let mut wait = Duration::ZERO;
+        for (until, _) in &urgent {
+            if free > expected {
+                break;
+            }
+            wait = *until - now;
+            let left = urgent.iter().filter(|(other, _)| other > until);
+            expected = left.fold(0_u32, |sum, (_, follows)| sum.saturating_add(*follows));
+        }
+        wait
     }
 
     /// How long until a place is free for a caller with `ahead` others before it. Expects free ones to be forgotten.

@@ -146,6 +146,132 @@ fn unlimited_stays_under_a_hundred_a_second_and_leaves_the_journal_alone() {
 }
 
 #[test]
+fn the_most_urgent_goes_first_whenever_it_came() {
+    paused(async {
+        let s = Arc::new(stand(RateLimit::PerMinute(1)));
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let ask = |name: &'static str, rank: u8, after: u64| {
+            let (s, order) = (Arc::clone(&s), Arc::clone(&order));
+            tokio::spawn(ranked(Rank(rank), 0, async move {
+                tokio::time::sleep(Duration::from_secs(after)).await;
+                s.ask().await;
+                order.lock().unwrap().push((name, Instant::now()));
+            }))
+        };
+        // The first takes the only place; the next waits alone for half a minute before others come.
+        let tasks = [
+            ask("old", 9, 0),
+            ask("low", 9, 1),
+            ask("low too", 9, 2),
+            ask("usual", Rank::USUAL.0, 30),
+            ask("critical", 0, 40),
+        ];
+        tokio::time::sleep(Duration::from_secs(45)).await;
+        assert_eq!(s.limiter.snapshot().waiting, 4);
+        let expected = s.limiter.expected_wait();
+        assert!(expected > WINDOW * 2 && expected < WINDOW * 3, "behind the critical and the usual one: {expected:?}");
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let order = order.lock().unwrap().clone();
+        assert_eq!(
+            order.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+            ["old", "critical", "usual", "low", "low too"]
+        );
+        for pair in order.windows(2) {
+            let apart = pair[1].1 - pair[0].1;
+            assert!(apart >= WINDOW && apart < WINDOW + Duration::from_secs(1), "no place is lost by it: {apart:?}");
+        }
+    });
+}
+
+/// Pages follow each other: the next is asked for when the one before has been answered, and others are waiting all along.
+#[test]
+fn pages_of_an_urgent_range_come_before_what_is_less_urgent() {
+    paused(async {
+        let s = Arc::new(stand(RateLimit::PerMinute(6)));
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let chain = |name: &'static str, rank: u8, pages: u32, answer: u64| {
+            let (s, order) = (Arc::clone(&s), Arc::clone(&order));
+            tokio::spawn(async move {
+                for left in (0..pages).rev() {
+                    ranked(Rank(rank), left, async {
+                        let permit = s.acquire().await;
+                        order.lock().unwrap().push((name, Instant::now()));
+                        tokio::time::sleep(Duration::from_millis(answer)).await;
+                        s.answer(permit).await;
+                    })
+                    .await;
+                    // What came is looked at before the next is asked for.
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            })
+        };
+        let start = Instant::now();
+        let lows: Vec<_> = (0..8).map(|_| chain("low", 9, 1, 200)).collect();
+        let urgent = chain("urgent", 0, 6, 200);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let first = order.lock().unwrap().clone();
+        // Nobody holds a place for what has not begun: the places were free when the low ones came.
+        assert_eq!(first.iter().filter(|(name, _)| *name == "low").count(), 6, "{first:?}");
+        urgent.await.unwrap();
+        for low in lows {
+            low.await.unwrap();
+        }
+        let order = order.lock().unwrap().clone();
+        let second: Vec<&str> = order.iter().skip(6).take(6).map(|(name, _)| *name).collect();
+        assert_eq!(second, ["urgent"; 6]);
+        let (_, last) = order[order.len() - 1];
+        assert!(order.len() == 14 && last - start < WINDOW * 2 + Duration::from_secs(5), "no window was left unused");
+    });
+}
+
+/// Less urgent ones wait for a moment, not for a vendor that takes long.
+#[test]
+fn places_are_left_to_what_follows_for_a_second_only() {
+    paused(async {
+        let s = Arc::new(stand(RateLimit::PerMinute(5)));
+        let slow = ranked(Rank(0), 4, s.acquire()).await;
+        let asked = Instant::now();
+        let low = ranked(Rank(9), 0, s.acquire()).await;
+        let waited = asked.elapsed();
+        assert!(waited >= Duration::from_millis(900) && waited < Duration::from_millis(1_100), "{waited:?}");
+        s.answer(slow).await;
+        // Its next pages are expected for a second after its answer; an equally urgent one need not wait for them.
+        let asked = Instant::now();
+        let equal = ranked(Rank(0), 0, s.acquire()).await;
+        assert_eq!(asked.elapsed(), Duration::ZERO);
+        // It counts as what was expected.
+        let other = ranked(Rank(9), 0, s.acquire()).await;
+        assert_eq!(asked.elapsed(), Duration::ZERO);
+        for permit in [low, equal, other] {
+            s.answer(permit).await;
+        }
+    });
+}
+
+#[test]
+fn one_that_gives_up_its_turn_lets_the_next_one_go() {
+    paused(async {
+        let s = Arc::new(stand(RateLimit::PerMinute(1)));
+        s.ask().await;
+        let first = CancellationToken::new();
+        let (waits, goes) = (Arc::clone(&s), Arc::clone(&s));
+        let stopped = first.clone();
+        let given_up = tokio::spawn(ranked(Rank(0), 0, async move {
+            waits.limiter.acquire(&waits.book, &waits.machine, &stopped).await.map(|_| ())
+        }));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let next = tokio::spawn(async move { goes.ask().await });
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        first.cancel();
+        assert!(given_up.await.unwrap().is_err());
+        tokio::time::timeout(Duration::from_secs(31), next).await.expect("the place that is free next").unwrap();
+        assert_eq!(s.limiter.snapshot().waiting, 0);
+    });
+}
+
+#[test]
 fn first_come_first_served() {
     paused(async {
         let s = Arc::new(stand(RateLimit::PerMinute(1)));
