@@ -6,6 +6,7 @@
 //! | `without_postgres` | `BARKEEP_TEST_POSTGRES_URL`, and the programs below | `BARKEEP_REQUIRE_POSTGRES=1` |
 //! | `without_initdb` | `initdb` and `postgres`, to start and stop a server | the same |
 //! | `without_timescale` | `BARKEEP_TEST_TIMESCALE_URL`: a server that has `TimescaleDB` | `BARKEEP_REQUIRE_TIMESCALE=1` |
+//! | `without_citus` | `BARKEEP_TEST_CITUS_URL`: a server that has Citus | `BARKEEP_REQUIRE_CITUS=1` |
 //! | `without_pgbouncer` | `pgbouncer`, or PostgreSQL | `BARKEEP_REQUIRE_PGBOUNCER=1` |
 //! | `without_spaces` | the right to make spaces of host names and process ids (`unshare`, as root), or PostgreSQL | `BARKEEP_REQUIRE_SPACES=1` |
 //! | `without_faketime` | `faketime`, or the right to make spaces, or PostgreSQL | the same |
@@ -34,7 +35,7 @@ const DUCKDB_SQLITE: &str = "duckdb_sqlite";
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(without_postgres, without_initdb, without_pgbouncer, without_data)");
     println!("cargo::rustc-check-cfg=cfg(without_spaces, without_faketime)");
-    println!("cargo::rustc-check-cfg=cfg(without_timescale)");
+    println!("cargo::rustc-check-cfg=cfg(without_timescale, without_citus)");
     println!("cargo::rustc-check-cfg=cfg(without_zsh, without_fish)");
     println!("cargo::rustc-check-cfg=cfg(without_prometheus, without_systemd, without_openapi_client)");
     let names: Vec<String> = PACKAGES.iter().chain([&DUCKDB_SQLITE]).map(|name| format!("\"{name}\"")).collect();
@@ -51,6 +52,9 @@ fn main() {
     }
     if variable("BARKEEP_TEST_TIMESCALE_URL").is_none() && !is_required("BARKEEP_REQUIRE_TIMESCALE") {
         println!("cargo::rustc-cfg=without_timescale");
+    }
+    if variable("BARKEEP_TEST_CITUS_URL").is_none() && !is_required("BARKEEP_REQUIRE_CITUS") {
+        println!("cargo::rustc-cfg=without_citus");
     }
     let pooler_required = is_required("BARKEEP_REQUIRE_PGBOUNCER");
     if !(program("pgbouncer") && (programs || url)) && !pooler_required {

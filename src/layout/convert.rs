@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::LARGE;
+use crate::citus;
 use crate::facts::{columns, facts};
 use crate::kind::{Layout, Target, has_extension, layout};
 use crate::script::{self, Step};
@@ -32,6 +32,9 @@ const BEGIN: [&str; 5] = [
     "DO $$ BEGIN PERFORM set_config('client_connection_check_interval', '5s', true);
 EXCEPTION WHEN OTHERS THEN NULL; END $$",
 ];
+/// With Citus: one session for each node, the coordinator too, which sees all that was done there.
+const BEGIN_DISTRIBUTED: [&str; 2] =
+    ["SET LOCAL citus.multi_shard_modify_mode = 'sequential'", "SET LOCAL citus.enable_local_execution = off"];
 /// A service or another conversion that is just opening the database has this lock.
 const ALONE: &str = "SELECT pg_try_advisory_xact_lock(7142083905)";
 
@@ -40,11 +43,12 @@ const ALONE: &str = "SELECT pg_try_advisory_xact_lock(7142083905)";
 /// # Errors
 /// `Refused` when it cannot be done, with the reason; otherwise when the database cannot be read.
 pub async fn dry_run(upkeep: &mut Upkeep, target: Target, now: Ts) -> Result<Vec<String>> {
-    refuse(upkeep, target).await?;
+    let before = refuse(upkeep, target).await?;
+    let tables = target.tables(&before);
     let mut conn = upkeep.conn();
-    let steps = steps(&mut conn, target, now).await?;
-    let begin = BEGIN.into_iter().chain([ALONE]).map(str::to_owned);
-    let steps = std::iter::once(lock()).chain(steps.into_iter().map(|step| step.sql));
+    let steps = steps(&mut conn, &tables, target, now).await?;
+    let begin = begin(&tables).into_iter().chain([ALONE]).map(str::to_owned);
+    let steps = std::iter::once(lock(&tables)).chain(steps.into_iter().map(|step| step.sql));
     Ok(begin.chain(steps).chain(["COMMIT".to_owned()]).collect())
 }
 
@@ -55,11 +59,12 @@ pub async fn dry_run(upkeep: &mut Upkeep, target: Target, now: Ts) -> Result<Vec
 /// be lost. Whatever fails, everything is as it was.
 pub async fn convert(upkeep: &mut Upkeep, target: Target, now: Ts, told: impl Fn(&str)) -> Result<Conversion> {
     let before = refuse(upkeep, target).await?;
+    let tables = target.tables(&before);
     let mut conn = upkeep.conn();
-    for sql in BEGIN {
+    for sql in begin(&tables) {
         conn.counted(sql).await?;
     }
-    let done = match within(&mut conn, target, now, &told).await {
+    let done = match within(&mut conn, &tables, target, now, &told).await {
         Ok(rows) => conn.counted("COMMIT").await.map(|_| rows),
         Err(error) => Err(error),
     };
@@ -71,8 +76,14 @@ pub async fn convert(upkeep: &mut Upkeep, target: Target, now: Ts, told: impl Fn
     Ok(Conversion { before, after: layout(upkeep).await?, rows })
 }
 
+fn begin(tables: &[&str]) -> Vec<&'static str> {
+    let more = if tables.len() > crate::LARGE.len() { &BEGIN_DISTRIBUTED[..] } else { &[] };
+    BEGIN.iter().chain(more).copied().collect()
+}
+
 async fn within(
     conn: &mut Conn<'_>,
+    tables: &[&'static str],
     target: Target,
     now: Ts,
     told: &impl Fn(&str),
@@ -81,10 +92,10 @@ async fn within(
     if alone.first() != Some(&true) {
         return Err(StoreError::Busy("another process is opening or converting this database; try again".into()));
     }
-    conn.counted(&lock()).await?;
-    let steps = steps(conn, target, now).await?;
+    conn.counted(&lock(tables)).await?;
+    let steps = steps(conn, tables, target, now).await?;
     told("counting and summing all rows");
-    let kept = sums(conn).await?;
+    let kept = sums(conn, tables).await?;
     for Step { says, sql } in &steps {
         if let Some(says) = says {
             told(says);
@@ -93,7 +104,7 @@ async fn within(
         conn.counted(sql).await?;
     }
     told("counting and summing again");
-    let now_there = sums(conn).await?;
+    let now_there = sums(conn, tables).await?;
     if kept != now_there {
         let differs = kept.iter().zip(&now_there).find(|(a, b)| a != b);
         let what = differs.map_or_else(String::new, |(a, b)| {
@@ -104,31 +115,33 @@ async fn within(
     Ok(kept.into_iter().map(|(table, rows, _)| (table, rows)).collect())
 }
 
-fn lock() -> String {
-    format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", LARGE.join(", "))
+fn lock(tables: &[&str]) -> String {
+    format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", "))
 }
 
-async fn steps(conn: &mut Conn<'_>, target: Target, now: Ts) -> Result<Vec<Step>> {
-    let facts = facts(conn).await?;
+async fn steps(conn: &mut Conn<'_>, tables: &[&'static str], target: Target, now: Ts) -> Result<Vec<Step>> {
+    let from_nodes = tables.len() > crate::LARGE.len() && target == Target::Plain;
+    let facts = facts(conn, tables, from_nodes).await?;
     if facts.obstacles.is_empty() {
         return Ok(script::rebuild(&facts, target, now));
     }
     Err(StoreError::Refused(format!(
-        "bars and features are created again, and {} would be lost; drop it first and create it again afterwards",
+        "{} are created again, and {} would be lost; drop it first and create it again afterwards",
+        if tables.len() > crate::LARGE.len() { "all tables about series" } else { "bars and features" },
         facts.obstacles.join(", ")
     )))
 }
 
 /// Rows of each table, and a sum over all their values that does not depend on their order.
-async fn sums(conn: &mut Conn<'_>) -> Result<Vec<(&'static str, i64, String)>> {
+async fn sums(conn: &mut Conn<'_>, tables: &[&'static str]) -> Result<Vec<(&'static str, i64, String)>> {
     let mut all = Vec::new();
-    for table in LARGE {
+    for table in tables {
         let columns = columns(conn, table).await?.join(", ");
         let asked = format!(
             "SELECT COUNT(*), COALESCE(SUM(CAST(hash_record_extended(ROW({columns}), 0) AS NUMERIC)), 0)::text FROM {table}"
         );
         let found = collect(&conn.counted(&asked).await?, |f| Ok((f.next::<i64>()?, f.next::<String>()?)))?;
-        all.extend(found.into_iter().map(|(rows, sum)| (table, rows, sum)));
+        all.extend(found.into_iter().map(|(rows, sum)| (*table, rows, sum)));
     }
     Ok(all)
 }
@@ -169,6 +182,11 @@ async fn refuse(upkeep: &mut Upkeep, target: Target) -> Result<Layout> {
                 "this TimescaleDB is the Apache edition, which cannot compress; omit --compress-after".into(),
             );
         }
+    }
+    if matches!(target, Target::Citus { .. })
+        && let Some(why) = citus::obstacle(&mut upkeep.conn()).await?
+    {
+        return refused(why);
     }
     let workers = upkeep.workers().await?;
     if let Some(worker) = workers.first() {

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::LARGE;
 use crate::kind::{Layout, layout};
+use crate::{BY_SERIES, LARGE, ON_EVERY_NODE};
 use barkeep_base::format::{bytes, count, table};
 use barkeep_market::Ts;
 use barkeep_sql::conn::{Dialect, Sql, values};
@@ -72,6 +72,10 @@ const TABLES: [&str; 28] = [
     "workers",
 ];
 
+/// What a database of Citus takes, over its nodes.
+const ALL_NODES: &str = "SELECT CAST(SUM(CAST(result AS BIGINT)) AS BIGINT)
+    FROM run_command_on_all_nodes('SELECT pg_database_size(current_database())') WHERE success";
+
 /// Sizes, rows and growth. Counts every table, so it takes a while on a large database.
 ///
 /// # Errors
@@ -85,8 +89,12 @@ pub async fn info(upkeep: &mut Upkeep, now: Ts) -> Result<DatabaseInfo> {
     );
     let layout = layout(upkeep).await?;
     let (dialect, log_bytes) = (upkeep.dialect(), upkeep.log_bytes());
-    let total_bytes = upkeep.size().await?;
+    let mut total_bytes = upkeep.size().await?;
     let mut conn = upkeep.conn();
+    if matches!(layout, Layout::Distributed { .. }) {
+        total_bytes =
+            column::<i64>(&conn.counted(ALL_NODES).await?)?.first().copied().unwrap_or_default().unsigned_abs();
+    }
     let schema = column(&conn.rows(VERSION, &[]).await?)?.first().copied().unwrap_or_default();
     let unused: Vec<Option<i64>> =
         collect(&conn.rows(UNUSED, &[]).await?, |f: &mut Fields<'_>| f.next::<Option<i64>>())?;
@@ -128,6 +136,9 @@ fn size_of(name: &str, layout: &Layout) -> String {
     match layout {
         Layout::Hypertables { .. } if LARGE.contains(&name) => {
             format!("SELECT COALESCE(hypertable_size('{name}'), 0)")
+        }
+        Layout::Distributed { .. } if BY_SERIES.contains(&name) || ON_EVERY_NODE.contains(&name) => {
+            format!("SELECT citus_total_relation_size('{name}')")
         }
         _ => format!(
             "SELECT pg_total_relation_size('{name}'::regclass) + COALESCE((SELECT CAST(SUM(pg_total_relation_size(inhrelid))

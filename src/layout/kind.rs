@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::LARGE;
+use crate::{BY_SERIES, LARGE, ON_EVERY_NODE};
 use barkeep_base::format::{count, plural};
 use barkeep_sql::conn::{Conn, Dialect};
 use barkeep_sql::field::{collect, column};
@@ -29,6 +29,11 @@ pub enum Layout {
         chunks: i64,
         compressed: i64,
     },
+    /// By series over the nodes of Citus.
+    Distributed {
+        shards: i64,
+        nodes: i64,
+    },
     /// Something that barkeep does not make.
     Other {
         what: String,
@@ -49,6 +54,9 @@ impl Layout {
                     plural(*chunks, "chunk"),
                     count(*compressed)
                 )
+            }
+            Self::Distributed { shards, nodes } => {
+                format!("distributed by Citus, {} on {}", plural(*shards, "shard"), plural(*nodes, "node"))
             }
             Self::Other { what } => what.clone(),
         }
@@ -82,6 +90,18 @@ pub enum Target {
     Plain,
     Partitions(Partitions),
     Timescale { chunk_days: u32, compress_after_days: Option<u32> },
+    Citus { shards: u16 },
+}
+
+impl Target {
+    /// The tables that are made again on the way from `before`.
+    pub(crate) fn tables(self, before: &Layout) -> Vec<&'static str> {
+        if matches!(self, Self::Citus { .. }) || matches!(before, Layout::Distributed { .. }) {
+            // What others name comes first.
+            return ON_EVERY_NODE.into_iter().chain(BY_SERIES).collect();
+        }
+        LARGE.to_vec()
+    }
 }
 
 /// What bars and features are now.
@@ -123,9 +143,20 @@ async fn of_table(conn: &mut Conn<'_>, table: &str) -> Result<Layout> {
         }
     }
     if has_extension(conn, "citus").await? {
-        let asked = format!("SELECT COUNT(*) FROM pg_dist_partition WHERE logicalrelid = '{table}'::regclass");
-        if column::<i64>(&conn.counted(&asked).await?)?.first().is_some_and(|n| *n > 0) {
-            return Ok(Layout::Other { what: "distributed by Citus".to_owned() });
+        let asked = format!(
+            "SELECT COALESCE(column_to_column_name(d.logicalrelid, d.partkey), ''), COUNT(DISTINCT s.shardid), COUNT(DISTINCT p.groupid)
+             FROM pg_dist_partition AS d JOIN pg_dist_shard AS s ON s.logicalrelid = d.logicalrelid
+             JOIN pg_dist_placement AS p ON p.shardid = s.shardid
+             WHERE d.logicalrelid = '{table}'::regclass GROUP BY 1"
+        );
+        let rows = conn.counted(&asked).await?;
+        let found = collect(&rows, |f| Ok((f.next::<String>()?, f.next::<i64>()?, f.next::<i64>()?)))?;
+        if let Some((key, shards, nodes)) = found.into_iter().next() {
+            return Ok(if key == "series_id" {
+                Layout::Distributed { shards, nodes }
+            } else {
+                Layout::Other { what: "tables of Citus that were made by hand".to_owned() }
+            });
         }
     }
     let asked = format!(

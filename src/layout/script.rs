@@ -1,8 +1,9 @@
-//! The statements that make the large tables anew: a new table, all rows of the old one, then views, key, rights and
-//! everything else that the old one had.
+//! The statements that make tables anew: a new table, all rows of the old one, then views, keys, rights and everything
+//! else that the old one had.
 
 use barkeep_market::Ts;
 
+use crate::BY_SERIES;
 use crate::facts::{Facts, TableFacts};
 use crate::kind::{Partitions, Target};
 
@@ -29,26 +30,49 @@ const YEARS_AHEAD: i32 = 5;
 
 /// Plans are made for the values that are asked for: then only the partitions are looked at that hold them.
 const PLAN_SETTING: &str = "plan_cache_mode";
+/// With Citus a transaction that deletes bars of several nodes deletes their series as well.
+const ORDER_SETTING: &str = "citus.multi_shard_modify_mode";
 
 /// The statements between `BEGIN` and `COMMIT`.
 pub(crate) fn rebuild(facts: &Facts, target: Target, now: Ts) -> Vec<Step> {
     let mut steps = Vec::new();
     for (table, of) in &facts.tables {
+        let dropped = of.foreign.iter().map(|(name, _)| format!("ALTER TABLE {table} DROP CONSTRAINT {name}"));
+        steps.extend(dropped.map(Step::quick));
+    }
+    for (table, of) in &facts.tables {
         steps.extend(make(table, of, target, now));
         let columns = of.columns.join(", ");
+        let overriding = if of.numbered.is_some() { " OVERRIDING SYSTEM VALUE" } else { "" };
         steps.push(Step::long(
             format!("copying {table}"),
-            format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM {table}_before"),
+            format!("INSERT INTO {table} ({columns}){overriding} SELECT {columns} FROM {table}_before"),
         ));
+        if let Some((column, _)) = &of.numbered {
+            steps.push(Step::quick(format!(
+                "SELECT setval(pg_get_serial_sequence('{table}', '{column}'), last_value, is_called) FROM {table}_before_numbers"
+            )));
+        }
     }
-    steps.extend(facts.views.iter().map(|view| {
+    if facts.drops_views && !facts.views.is_empty() {
+        let names: Vec<&str> = facts.views.iter().map(|view| view.name.as_str()).collect();
+        steps.push(Step::quick(format!("DROP VIEW {}", names.join(", "))));
+    }
+    for view in &facts.views {
         let query = view.query.trim().trim_end_matches(';');
-        Step::quick(format!("CREATE OR REPLACE VIEW {}{} AS {query}", view.name, view.options))
-    }));
+        steps.push(Step::quick(format!("CREATE OR REPLACE VIEW {}{} AS {query}", view.name, view.options)));
+        if facts.drops_views {
+            steps.extend(view.own.iter().cloned().map(Step::quick));
+        }
+    }
     for (table, of) in &facts.tables {
         steps.push(Step::quick(format!("DROP TABLE {table}_before")));
         if !matches!(target, Target::Timescale { .. }) {
-            steps.push(Step::long(format!("building the primary key of {table}"), key(table)));
+            steps.extend(of.keys.iter().map(|(name, key)| {
+                let (says, key) = (format!("building the primary key of {table}"), key_there(table, key, target));
+                let sql = format!("ALTER TABLE {table} ADD CONSTRAINT {name} {key}");
+                if key.starts_with("PRIMARY") { Step::long(says, sql) } else { Step::quick(sql) }
+            }));
         }
         steps.extend(of.indexes.iter().map(|index| Step::long("building an index", index.clone())));
         steps.extend(of.grants.iter().map(|grant| Step::quick(grant.clone())));
@@ -60,13 +84,31 @@ pub(crate) fn rebuild(facts: &Facts, target: Target, now: Ts) -> Vec<Step> {
         }
         steps.push(Step::long(format!("analyzing {table}"), format!("ANALYZE {table}")));
     }
+    for (table, of) in &facts.tables {
+        let added = of.foreign.iter().map(|(name, key)| format!("ALTER TABLE {table} ADD CONSTRAINT {name} {key}"));
+        steps.extend(added.map(Step::quick));
+    }
     if let Some(database) = &facts.own_database {
         steps.push(Step::quick(match target {
             Target::Plain => format!("ALTER DATABASE {database} RESET {PLAN_SETTING}"),
             _ => format!("ALTER DATABASE {database} SET {PLAN_SETTING} = 'force_custom_plan'"),
         }));
+        if matches!(target, Target::Citus { .. }) {
+            steps.push(Step::quick(format!("ALTER DATABASE {database} SET {ORDER_SETTING} = 'sequential'")));
+        } else if facts.drops_views {
+            steps.push(Step::quick(format!("ALTER DATABASE {database} RESET {ORDER_SETTING}")));
+        }
     }
     steps
+}
+
+/// A key on Citus has the column that rows are distributed by.
+fn key_there<'k>(table: &str, key: &'k str, target: Target) -> &'k str {
+    match (table, key, target) {
+        ("bar_revisions", "PRIMARY KEY (id)", Target::Citus { .. }) => "PRIMARY KEY (series_id, id)",
+        ("bar_revisions", "PRIMARY KEY (series_id, id)", Target::Plain) => "PRIMARY KEY (id)",
+        _ => key,
+    }
 }
 
 fn key(table: &str) -> String {
@@ -76,10 +118,13 @@ fn key(table: &str) -> String {
 /// The old table steps aside, and the new one is made empty.
 fn make(table: &str, of: &TableFacts, target: Target, now: Ts) -> Vec<Step> {
     let like = format!(
-        "CREATE TABLE {table} (LIKE {table}_before INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS)"
+        "CREATE TABLE {table} (LIKE {table}_before INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS INCLUDING IDENTITY)"
     );
     let settings = if of.settings.is_empty() { String::new() } else { format!(" WITH ({})", of.settings.join(", ")) };
     let mut steps = vec![Step::quick(format!("ALTER TABLE {table} RENAME TO {table}_before"))];
+    if let Some((_, sequence)) = &of.numbered {
+        steps.push(Step::quick(format!("ALTER SEQUENCE {sequence} RENAME TO {table}_before_numbers")));
+    }
     let mut parts = Vec::new();
     let mut part = |name: String, values: String| {
         parts.push(format!("CREATE TABLE {name} PARTITION OF {table} {values}{settings}"));
@@ -108,6 +153,19 @@ fn make(table: &str, of: &TableFacts, target: Target, now: Ts) -> Vec<Step> {
             steps.push(Step::quick(format!(
                 "SELECT create_hypertable('{table}', 'ts', chunk_time_interval => INTERVAL '{chunk_days} days', create_default_indexes => false)"
             )));
+        }
+        Target::Citus { shards } => {
+            steps.push(Step::quick(format!("{like}{settings}")));
+            let first = BY_SERIES[0];
+            steps.push(Step::quick(if !BY_SERIES.contains(&table) {
+                format!("SELECT create_reference_table('{table}')")
+            } else if table == first {
+                format!(
+                    "SELECT create_distributed_table('{table}', 'series_id', colocate_with => 'none', shard_count => {shards})"
+                )
+            } else {
+                format!("SELECT create_distributed_table('{table}', 'series_id', colocate_with => '{first}')")
+            }));
         }
         Target::Plain => steps.push(Step::quick(format!("{like}{settings}"))),
     }

@@ -1,4 +1,4 @@
-//! `barkeep db convert`: bars and features as partitions or hypertables, and back.
+//! `barkeep db convert`: bars and features as partitions or hypertables, or over the nodes of Citus, and back.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use barkeep_store::StoreError;
 use barkeep_store::upkeep::Upkeep;
 
 #[derive(Args, Clone, Debug)]
-#[command(group = clap::ArgGroup::new("target").required(true).args(["partitions", "timescale", "plain"]))]
+#[command(group = clap::ArgGroup::new("target").required(true).args(["partitions", "timescale", "citus", "plain"]))]
 pub struct ConvertArgs {
     /// Partitions of plain PostgreSQL: so many by series, or `year` for one a year
     #[arg(long, value_name = "N|year")]
@@ -24,11 +24,17 @@ pub struct ConvertArgs {
     #[arg(long)]
     pub timescale: bool,
     /// Days in one chunk of a hypertable
-    #[arg(long, value_name = "DURATION", value_parser = days, conflicts_with_all = ["partitions", "plain"], default_value = "90d")]
+    #[arg(long, value_name = "DURATION", value_parser = days, conflicts_with_all = ["partitions", "citus", "plain"], default_value = "90d")]
     pub chunk: u32,
     /// Compress chunks that are older; a revision of compressed bars takes far longer
-    #[arg(long, value_name = "DURATION", value_parser = days, conflicts_with_all = ["partitions", "plain"])]
+    #[arg(long, value_name = "DURATION", value_parser = days, conflicts_with_all = ["partitions", "citus", "plain"])]
     pub compress_after: Option<u32>,
+    /// Distributed by series over the nodes of Citus
+    #[arg(long)]
+    pub citus: bool,
+    /// Shards of Citus: more than nodes, so that nodes can be added
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_024), conflicts_with_all = ["partitions", "timescale", "plain"], default_value = "32")]
+    pub shards: u16,
     /// Back to plain tables
     #[arg(long)]
     pub plain: bool,
@@ -55,6 +61,7 @@ impl ConvertArgs {
             None if self.timescale => {
                 Target::Timescale { chunk_days: self.chunk, compress_after_days: self.compress_after }
             }
+            None if self.citus => Target::Citus { shards: self.shards },
             None => Target::Plain,
         }
     }

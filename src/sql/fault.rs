@@ -55,6 +55,20 @@ const POSTGRES: &[(&str, Class, &str)] = &[
     ("XX002", StoreError::Unusable, "an index is damaged; REINDEX it"),
 ];
 
+/// What Citus says without a code of its own when it loses another node in the middle of something; what it cannot connect
+/// to has one.
+const NODE_LOST: [&str; 9] = [
+    "failure on connection marked as essential",
+    "server closed the connection",
+    "connection not open",
+    "no connection to the server",
+    "could not receive data from server",
+    "could not send data to server",
+    "EOF detected",
+    "could not connect to any active placements",
+    "failed to execute task",
+];
+
 /// A write failed, and not for want of space: also how SQLite tells that a file-size limit was reached.
 const IOERR_WRITE: i32 = 778;
 
@@ -75,6 +89,9 @@ pub fn classify(error: Error) -> StoreError {
                     (StoreError::Disk as Class, "raise the file-size limit (ulimit -f, LimitFSIZE) or check the disk")
                 }
                 Ok(number) if code.len() < 5 => of_sqlite(number),
+                _ if code == "XX000" && NODE_LOST.iter().any(|words| said.contains(words)) => {
+                    (StoreError::Unreachable as Class, "a node of the database was lost")
+                }
                 _ => of_postgres(&code),
             };
             class(if hint.is_empty() { said } else { format!("{said} ({hint})") })

@@ -45,6 +45,7 @@ const STEPS: &[Step] = &[
     step!(12, "request counts", "0012_request_counts.sql"),
     step!(13, "narrow features", "0013_narrow_features.sql"),
     step!(14, "plan items", "0014_plan_items.sql"),
+    step!(15, "market data by keys", "0015_market_data_by_keys.sql"),
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {

@@ -305,7 +305,9 @@ pub async fn one_series_is_read_by_its_key(db: &Db) {
         return;
     }
     assert!(plan.iter().any(|line| line.contains(looked)), "{plan:#?}");
-    assert!(!plan.iter().any(|line| line.contains(walked) && !line.contains("CONSTANT")), "{plan:#?}");
+    // The partition of a year without bars is known to be empty.
+    let is_free = |line: &str| line.contains("CONSTANT") || line.contains("(cost=0.00..0.00 ");
+    assert!(!plan.iter().any(|line| line.contains(walked) && !is_free(line)), "{plan:#?}");
 }
 
 pub async fn an_older_database_gets_the_view_with_its_splits(db: &Db) {

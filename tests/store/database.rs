@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqlSafeStr};
 
 use crate::sample::all_bars;
-use crate::support::postgres::{Cluster, shared};
+use crate::support::postgres::{Cluster, citus, shared};
 
 pub const NO_URL: &str = "the store in memory has no address";
 
@@ -41,7 +41,14 @@ impl Db {
     }
 
     pub async fn postgres() -> Self {
-        let cluster = shared();
+        Self::on(shared()).await
+    }
+
+    pub async fn citus() -> Self {
+        Self::on(citus()).await
+    }
+
+    async fn on(cluster: &'static Cluster) -> Self {
         let name = cluster.create_database().await;
         let url = cluster.url(&name);
         Self { store: open(&url, false).await.unwrap(), url: Some(url), place: Place::Server(cluster, name) }

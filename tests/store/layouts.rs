@@ -17,7 +17,7 @@ const YEARS: Target = Target::Partitions(Partitions::Years);
 const TIMESCALE: Target = Target::Timescale { chunk_days: 30, compress_after_days: Some(7) };
 
 /// Two symbols with bars, features and coverage, in plain tables; its store is closed.
-async fn filled(cluster: &'static Cluster) -> Db {
+pub async fn filled(cluster: &'static Cluster) -> Db {
     let name = cluster.create_empty_database().await;
     let url = cluster.url(&name);
     let db = Db::at(open(&url, false).await.unwrap(), url, Place::Server(cluster, name));
@@ -37,11 +37,11 @@ async fn filled(cluster: &'static Cluster) -> Db {
     db
 }
 
-async fn upkeep(db: &Db) -> Upkeep {
+pub async fn upkeep(db: &Db) -> Upkeep {
     Upkeep::open(db.url(), true, Starting::default()).await.unwrap()
 }
 
-async fn to(db: &Db, target: Target) -> Result<Layout, StoreError> {
+pub async fn to(db: &Db, target: Target) -> Result<Layout, StoreError> {
     let mut upkeep = upkeep(db).await;
     let done = convert(&mut upkeep, target, SystemClock.now(), |_| {}).await;
     upkeep.close().await;
@@ -51,7 +51,7 @@ async fn to(db: &Db, target: Target) -> Result<Layout, StoreError> {
     })
 }
 
-async fn layout_of(db: &Db) -> Layout {
+pub async fn layout_of(db: &Db) -> Layout {
     let mut upkeep = upkeep(db).await;
     let layout = layout(&mut upkeep).await.unwrap();
     upkeep.close().await;
@@ -59,7 +59,7 @@ async fn layout_of(db: &Db) -> Layout {
 }
 
 /// Everything a person can see of both tables, through the views and beside them.
-async fn seen(db: &Db) -> Vec<String> {
+pub async fn seen(db: &Db) -> Vec<String> {
     let mut raw = db.raw().await;
     let mut all = Vec::new();
     for sql in [
@@ -77,7 +77,7 @@ async fn seen(db: &Db) -> Vec<String> {
 }
 
 /// The store works on it as on any other, and nothing is unsound.
-async fn works(db: &Db) {
+pub async fn works(db: &Db) {
     let store = open(db.url(), false).await.unwrap();
     let id = store.series().await.unwrap()[0].id;
     let revised = crate::sample::page(write(id, vec![bar(3, 10.875)]));
@@ -91,7 +91,7 @@ async fn works(db: &Db) {
     assert_eq!(found, []);
 }
 
-async fn there_and_back(db: Db, target: Target) {
+pub async fn there_and_back(db: Db, target: Target) {
     let before = seen(&db).await;
     assert_ne!(to(&db, target).await.unwrap(), Layout::Plain);
     assert_eq!(seen(&db).await, before);
@@ -117,7 +117,7 @@ async fn partitions_by_year_hold_the_same_rows_and_go_back() {
     there_and_back(filled(shared()).await, YEARS).await;
 }
 
-fn named(variable: &str) -> &'static Cluster {
+pub fn named(variable: &str) -> &'static Cluster {
     Box::leak(Box::new(Cluster::named(variable)))
 }
 
@@ -247,7 +247,7 @@ async fn a_dry_run_changes_nothing_and_its_statements_work() {
 }
 
 /// Ends every session of the database but the one that asks.
-fn cut(url: &str) {
+pub fn cut(url: &str) {
     let url = url.to_owned();
     let cut = async move {
         let mut conn = PgConnection::connect(&url).await.unwrap();

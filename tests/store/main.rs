@@ -24,6 +24,7 @@ mod database;
 mod evidence;
 mod features;
 mod layouts;
+mod layouts_citus;
 mod pages;
 mod postgres_server;
 mod records;
@@ -39,12 +40,20 @@ mod writers;
 /// Makes a test of every case on every store it is for. The store in memory is tested on a paused clock: it must not
 /// need time to pass.
 macro_rules! cases {
-    (everywhere { $($room:ident::$case:ident)* } in_databases { $($only_room:ident::$only:ident)* }) => {
+    (everywhere { $($room:ident::$case:ident)* } in_databases { $($only_room:ident::$only:ident)* }
+        but_with_citus { $($plain_room:ident::$plain:ident)* }) => {
         mod sqlite {
-            cases!(@tests crate::database::Db::sqlite().await, any(); $($room::$case)* $($only_room::$only)*);
+            cases!(@tests crate::database::Db::sqlite().await, any(), "";
+                $($room::$case)* $($only_room::$only)* $($plain_room::$plain)*);
         }
         mod postgres {
-            cases!(@tests crate::database::Db::postgres().await, without_postgres; $($room::$case)* $($only_room::$only)*);
+            cases!(@tests crate::database::Db::postgres().await, without_postgres,
+                "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL";
+                $($room::$case)* $($only_room::$only)* $($plain_room::$plain)*);
+        }
+        mod citus {
+            cases!(@tests crate::database::Db::citus().await, without_citus, "needs Citus: set BARKEEP_TEST_CITUS_URL";
+                $($room::$case)* $($only_room::$only)*);
         }
         mod memory {
             $(#[tokio::test(start_paused = true)]
@@ -56,12 +65,9 @@ macro_rules! cases {
         }
     };
     // `any()` of nothing is never so: a file can always be made.
-    (@tests $db:expr, $ignored:meta; $($room:ident::$case:ident)*) => {
+    (@tests $db:expr, $ignored:meta, $reason:literal; $($room:ident::$case:ident)*) => {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        #[cfg_attr(
-            $ignored,
-            ignore = "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL"
-        )]
+        #[cfg_attr($ignored, ignore = $reason)]
         async fn $case() {
             let db = $db;
             crate::$room::$case(&db).await;
@@ -155,19 +161,22 @@ cases! {
         adjusted::the_table_of_sessions_is_the_calendar
         adjusted::every_minute_belongs_to_the_session_the_calendar_says
         adjusted::an_announcement_changes_its_day
-        adjusted::one_series_is_read_by_its_key
-        adjusted::an_older_database_gets_the_view_with_its_splits
         schema::many_can_open_a_fresh_database_at_once
         schema::reopening_keeps_everything
         schema::reading_only_changes_nothing
-        schema::a_step_that_was_left_out_is_taken_later
         schema::a_newer_schema_is_refused
-        features::rows_are_changed_by_hand_as_in_a_table
-        features::features_of_an_older_database_are_kept
         records::what_is_taken_up_meanwhile_is_not_closed
         records::totals_look_at_no_request
         upkeep::old_rows_go_and_totals_stay
         upkeep::what_a_hand_breaks_is_found_and_mended
         upkeep::sizes_are_told_and_space_is_given_back
+    }
+    // What goes back to a schema that was never distributed, looks at a plan, or changes rows of a view.
+    but_with_citus {
+        adjusted::one_series_is_read_by_its_key
+        adjusted::an_older_database_gets_the_view_with_its_splits
+        features::rows_are_changed_by_hand_as_in_a_table
+        features::features_of_an_older_database_are_kept
+        schema::a_step_that_was_left_out_is_taken_later
     }
 }

@@ -86,7 +86,7 @@ pub async fn many_can_open_a_fresh_database_at_once(db: &Db) {
     assert_eq!(store.series().await.unwrap().len(), 20);
     store.close().await;
     if let Place::Server(cluster, _) = db.place {
-        cluster.drop_database(url.rsplit('/').next().unwrap()).await;
+        cluster.drop_database(url.rsplit('/').next().unwrap().split('?').next().unwrap()).await;
     }
 }
 

@@ -1,7 +1,7 @@
-//! One test, two databases: each case becomes a `sqlite` and a `postgres` test. What a machine lacks is ignored, as
+//! One test, every database: each case becomes a `sqlite`, a `postgres` and a `citus` test. What a machine lacks is ignored, as
 //! `build.rs` found it.
 
-/// One test on SQLite and the same on PostgreSQL.
+/// One test on SQLite and the same on PostgreSQL, plain and with Citus.
 macro_rules! on_both {
     ($case:ident, $config:expr) => {
         mod $case {
@@ -19,6 +19,16 @@ macro_rules! on_both {
             )]
             async fn postgres() {
                 let cluster = $crate::support::postgres::shared();
+                let name = cluster.create_database().await;
+                let database = $crate::support::bench::Database::Postgres(cluster.url(&name));
+                super::$case($crate::support::bench::Bench::on($config, database).await).await;
+                cluster.drop_database(&name).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            #[cfg_attr(without_citus, ignore = "needs Citus: set BARKEEP_TEST_CITUS_URL")]
+            async fn citus() {
+                let cluster = $crate::support::postgres::citus();
                 let name = cluster.create_database().await;
                 let database = $crate::support::bench::Database::Postgres(cluster.url(&name));
                 super::$case($crate::support::bench::Bench::on($config, database).await).await;

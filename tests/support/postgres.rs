@@ -24,6 +24,8 @@ const GUARD: &str = include_str!("../../src/report/rto_rpo/guard.sh");
 pub struct Cluster {
     base: String,
     guard: Option<Mutex<Guard>>,
+    /// What [`Cluster::create_database`] converts its databases into.
+    layout: Option<Target>,
 }
 
 struct Guard {
@@ -42,11 +44,23 @@ impl Drop for Guard {
 /// The server all tests of this binary share.
 pub fn shared() -> &'static Cluster {
     static SHARED: OnceLock<Cluster> = OnceLock::new();
-    SHARED.get_or_init(|| match std::env::var("BARKEEP_TEST_POSTGRES_URL") {
-        Ok(base) => Cluster { base, guard: None },
-        Err(_) => Cluster::throw_away(),
+    SHARED.get_or_init(|| {
+        let cluster = match std::env::var("BARKEEP_TEST_POSTGRES_URL") {
+            Ok(base) => Cluster { base, guard: None, layout: None },
+            Err(_) => Cluster::throw_away(),
+        };
+        Cluster { layout: layout_of_tests(), ..cluster }
     })
 }
+
+/// The server with Citus; its databases are distributed.
+#[allow(dead_code, reason = "only some of the test programs ask for one")]
+pub fn citus() -> &'static Cluster {
+    static CITUS: OnceLock<Cluster> = OnceLock::new();
+    CITUS.get_or_init(|| Cluster { layout: Some(CITUS_OF_TESTS), ..Cluster::named("BARKEEP_TEST_CITUS_URL") })
+}
+
+const CITUS_OF_TESTS: Target = Target::Citus { shards: 4 };
 
 impl Cluster {
     /// A server of its own, for tests that stop it.
@@ -76,7 +90,11 @@ impl Cluster {
             .unwrap();
         let answers = BufReader::new(child.stdout.take().unwrap());
         let guard = Guard { commands: child.stdin.take(), answers, child };
-        let cluster = Self { base: format!("postgres://postgres@127.0.0.1:{port}"), guard: Some(Mutex::new(guard)) };
+        let cluster = Self {
+            base: format!("postgres://postgres@127.0.0.1:{port}"),
+            guard: Some(Mutex::new(guard)),
+            layout: None,
+        };
         cluster.expect("up");
         cluster
     }
@@ -139,14 +157,14 @@ impl Cluster {
     /// A server that was named by an environment variable.
     #[allow(dead_code, reason = "only some of the test programs ask for one")]
     pub fn named(variable: &str) -> Self {
-        Self { base: std::env::var(variable).expect(variable), guard: None }
+        Self { base: std::env::var(variable).expect(variable), guard: None, layout: None }
     }
 
     /// Makes a fresh, empty database and says its name. With `BARKEEP_TEST_POSTGRES_LAYOUT` it has the schema, and the
-    /// large tables in that layout: `partitioned`, `years`, `timescale` or `compressed`.
+    /// large tables in that layout: `partitioned`, `years`, `timescale`, `compressed` or `citus`.
     pub async fn create_database(&self) -> String {
         let name = self.create_empty_database().await;
-        if let Some(target) = layout_of_tests() {
+        if let Some(target) = self.layout {
             self.convert(&name, target).await;
         }
         name
@@ -161,9 +179,14 @@ impl Cluster {
     /// Makes the schema in a database, and converts it.
     pub async fn convert(&self, name: &str, target: Target) {
         let url = self.url(name);
-        if matches!(target, Target::Timescale { .. }) {
+        let extension = match target {
+            Target::Timescale { .. } => Some("timescaledb"),
+            Target::Citus { .. } => Some("citus"),
+            Target::Plain | Target::Partitions(_) => None,
+        };
+        if let Some(extension) = extension {
             let mut conn = PgConnection::connect(&url).await.unwrap();
-            conn.execute("CREATE EXTENSION IF NOT EXISTS timescaledb").await.unwrap();
+            conn.execute(AssertSqlSafe(format!("CREATE EXTENSION IF NOT EXISTS {extension}"))).await.unwrap();
             conn.close().await.unwrap();
         }
         barkeep::store::open(&url, false).await.unwrap().close().await;
@@ -187,6 +210,7 @@ fn layout_of_tests() -> Option<Target> {
         "years" => Target::Partitions(Partitions::Years),
         "timescale" => timescale(None),
         "compressed" => timescale(Some(30)),
+        "citus" => CITUS_OF_TESTS,
         other => panic!("BARKEEP_TEST_POSTGRES_LAYOUT is '{other}'"),
     })
 }

@@ -67,7 +67,7 @@ pub enum DbCommand {
     ///
     /// SQLite needs free space of twice the size of the database, and nothing can be written meanwhile.
     Vacuum,
-    /// Convert bars and features into partitions or hypertables, or back (PostgreSQL; see docs/scaling.md)
+    /// Convert bars and features into partitions or hypertables, distribute them, or back (PostgreSQL; see docs/scaling.md)
     ///
     /// The service must be stopped, and the server needs free space for a second copy of both tables. It is one transaction: if
     /// it is interrupted, nothing has changed. All rows are counted and summed before and after.

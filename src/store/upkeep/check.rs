@@ -70,26 +70,27 @@ macro_rules! found {
 }
 
 /// Whether the start `$ms` of a bar is none of its timeframe. Days of the exchange start at 00:00 in New York.
+/// Not `CASE s.timeframe WHEN`: of that, in a `DELETE`, Citus makes another statement, which fails.
 macro_rules! off_grid {
     ($ms:literal) => {
         concat!(
-            "CASE s.timeframe WHEN '1m' THEN ",
+            "CASE WHEN s.timeframe = '1m' THEN ",
             $ms,
-            " % 60000 <> 0 WHEN '5m' THEN ",
+            " % 60000 <> 0 WHEN s.timeframe = '5m' THEN ",
             $ms,
             " % 300000 <> 0
-                 WHEN '15m' THEN ",
+                 WHEN s.timeframe = '15m' THEN ",
             $ms,
-            " % 900000 <> 0 WHEN '30m' THEN ",
+            " % 900000 <> 0 WHEN s.timeframe = '30m' THEN ",
             $ms,
             " % 1800000 <> 0
-                 WHEN '1h' THEN ",
+                 WHEN s.timeframe = '1h' THEN ",
             $ms,
-            " % 3600000 <> 0 WHEN '4h' THEN ",
+            " % 3600000 <> 0 WHEN s.timeframe = '4h' THEN ",
             $ms,
             " % 14400000 <> 0
-                 ELSE CASE (SELECT y.asset_class FROM symbols AS y WHERE y.symbol = s.symbol)
-                     WHEN 'crypto' THEN ",
+                 ELSE CASE WHEN (SELECT y.asset_class FROM symbols AS y WHERE y.symbol = s.symbol) = 'crypto'
+                     THEN ",
             $ms,
             " % 86400000 <> 0
                      ELSE ",

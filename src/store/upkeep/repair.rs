@@ -3,7 +3,9 @@
 use super::Upkeep;
 use super::check::{impossible, off_grid};
 use crate::Result;
-use crate::conn::{Conn, Sql, statements};
+use crate::conn::{Conn, Sql, statements, values};
+use crate::field::{Fields, each};
+use barkeep_market::{Symbol, Timeframe, Ts};
 
 /// What becomes of bars that cannot be: `$before`, then those bars.
 macro_rules! wrong_bars {
@@ -118,24 +120,30 @@ statements! {
         "DELETE FROM symbol_computation_status
          WHERE execution_id NOT IN (SELECT execution_id FROM scheduler_execution_log)");
     ORPHAN_FRESHNESS = Sql::same("DELETE FROM feature_freshness WHERE symbol NOT IN (SELECT symbol FROM symbols)");
-    COUNTS = Sql::same(
-        "UPDATE series SET writes = writes + 1,
-             bar_count = (SELECT COUNT(*) FROM bars AS b WHERE b.series_id = series.id),
-             first_ts = (SELECT MIN(b.ts) FROM bars AS b WHERE b.series_id = series.id),
-             last_ts = (SELECT MAX(b.ts) FROM bars AS b WHERE b.series_id = series.id)
-         WHERE bar_count <> (SELECT COUNT(*) FROM bars AS b WHERE b.series_id = series.id)
-             OR first_ts IS DISTINCT FROM (SELECT MIN(b.ts) FROM bars AS b WHERE b.series_id = series.id)
-             OR last_ts IS DISTINCT FROM (SELECT MAX(b.ts) FROM bars AS b WHERE b.series_id = series.id)");
-    FRESHNESS = Sql::same(
-        "UPDATE feature_freshness SET data_point_count = (SELECT COUNT(*) FROM features AS f
-             JOIN series AS s ON s.id = f.series_id
-             WHERE s.symbol = feature_freshness.symbol AND s.timeframe = feature_freshness.timeframe)
-         WHERE data_point_count <> (SELECT COUNT(*) FROM features AS f JOIN series AS s ON s.id = f.series_id
-             WHERE s.symbol = feature_freshness.symbol AND s.timeframe = feature_freshness.timeframe)");
+    /// What a series should know of its bars. Read first and written next: with Citus no statement may change `series` and
+    /// read bars.
+    COUNTED = Sql::same(
+        "SELECT s.id, COALESCE(b.n, 0), b.first_ts, b.last_ts FROM series AS s
+         LEFT JOIN (SELECT series_id, COUNT(*) AS n, MIN(ts) AS first_ts, MAX(ts) AS last_ts FROM bars GROUP BY series_id) AS b
+             ON b.series_id = s.id
+         WHERE s.bar_count <> COALESCE(b.n, 0) OR s.first_ts IS DISTINCT FROM b.first_ts
+             OR s.last_ts IS DISTINCT FROM b.last_ts");
+    COUNTS = Sql::two(
+        "UPDATE series SET writes = writes + 1, bar_count = $2 ->> i.key, first_ts = $3 ->> i.key, last_ts = $4 ->> i.key
+         FROM json_each($1) AS i WHERE series.id = i.value",
+        "UPDATE series SET writes = writes + 1, bar_count = i.n, first_ts = i.first_ts, last_ts = i.last_ts
+         FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::timestamptz[]) AS i (id, n, first_ts, last_ts)
+         WHERE series.id = i.id");
+    COUNTED_FEATURES = Sql::same(
+        "SELECT f.symbol, f.timeframe, COALESCE(c.n, 0) FROM feature_freshness AS f
+         LEFT JOIN series AS s ON s.symbol = f.symbol AND s.timeframe = f.timeframe
+         LEFT JOIN (SELECT series_id, COUNT(*) AS n FROM features GROUP BY series_id) AS c ON c.series_id = s.id
+         WHERE f.data_point_count <> COALESCE(c.n, 0)");
+    FRESHNESS = Sql::same("UPDATE feature_freshness SET data_point_count = $3 WHERE symbol = $1 AND timeframe = $2");
 }
 
 /// In this order: what is gone is looked for by what it left behind.
-const STEPS: [Sql; 21] = [
+const STEPS: [Sql; 19] = [
     ORPHAN_SERIES,
     ORPHAN_BARS,
     ORPHAN_REVISIONS,
@@ -155,8 +163,6 @@ const STEPS: [Sql; 21] = [
     STALE_AFTER_LOSS,
     LOST_FEATURES,
     STALE_WITHOUT_FEATURES,
-    COUNTS,
-    FRESHNESS,
 ];
 
 const BEGIN: Sql = Sql::two("BEGIN IMMEDIATE", "BEGIN");
@@ -188,6 +194,28 @@ async fn steps(conn: &mut Conn<'_>) -> Result<u64> {
     let mut rows = 0;
     for sql in STEPS {
         rows += conn.run(sql, &[]).await?;
+    }
+    Ok(rows + count_bars(conn).await? + count_features(conn).await?)
+}
+
+async fn count_bars(conn: &mut Conn<'_>) -> Result<u64> {
+    let (mut ids, mut counts, mut firsts, mut lasts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for row in &conn.rows(COUNTED, &[]).await? {
+        let mut f = Fields::of(row);
+        ids.push(f.next::<i64>()?);
+        counts.push(f.next::<i64>()?);
+        firsts.push(f.next::<Option<Ts>>()?);
+        lasts.push(f.next::<Option<Ts>>()?);
+    }
+    if ids.is_empty() { Ok(0) } else { conn.run(COUNTS, &values![ids, counts, firsts, lasts]).await }
+}
+
+async fn count_features(conn: &mut Conn<'_>) -> Result<u64> {
+    let counted = each(conn, COUNTED_FEATURES, &[], |f| Ok((f.next()?, f.next()?, f.next()?))).await?;
+    let mut rows = 0;
+    for (symbol, timeframe, n) in counted {
+        let (symbol, timeframe, n): (Symbol, Timeframe, i64) = (symbol, timeframe, n);
+        rows += conn.run(FRESHNESS, &values![&symbol, timeframe, n]).await?;
     }
     Ok(rows)
 }

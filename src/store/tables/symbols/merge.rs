@@ -42,7 +42,7 @@ statements! {
         "UPDATE bar_revisions SET series_id = $2 WHERE series_id = $1",
         "INSERT INTO bar_revisions (series_id, ts, open, high, low, close, volume, vwap, trades, provisional, fetched_at,
              superseded_at, reason)
-         SELECT $2, ts, open, high, low, close, volume, vwap, trades, provisional, fetched_at, superseded_at, reason
+         SELECT CAST($2 AS BIGINT), ts, open, high, low, close, volume, vwap, trades, provisional, fetched_at, superseded_at, reason
          FROM bar_revisions WHERE series_id = $1 ORDER BY id");
     QUARANTINE = Sql::same(
         "UPDATE bar_quarantine SET series_id = $2 WHERE series_id = $1 AND NOT EXISTS (

@@ -1,0 +1,2 @@
+-- Of PostgreSQL only.
+SELECT 1;
