@@ -303,3 +303,27 @@ fn documents_name_files_that_exist() {
     assert!(missing.is_empty(), "{missing:#?}");
     assert!(seen > 20, "only {seen} files are named");
 }
+
+/// A merge that was only half resolved stays in a document without anything failing to build.
+#[test]
+fn no_text_holds_marks_of_a_merge() {
+    let mut read = 0;
+    for folder in ["src", "tests", "benches", "docs", "config", "contrib", "migrations", "."] {
+        let mut waiting = vec![root().join(folder)];
+        while let Some(dir) = waiting.pop() {
+            for entry in fs::read_dir(&dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    // Of the top only its files.
+                    waiting.extend((folder != ".").then_some(path));
+                    continue;
+                }
+                let Ok(text) = fs::read_to_string(&path) else { continue };
+                let mark = text.lines().position(|line| ["<<<<<<< ", ">>>>>>> "].iter().any(|m| line.starts_with(m)));
+                assert_eq!(mark.map(|at| at + 1), None, "{}", path.display());
+                read += 1;
+            }
+        }
+    }
+    assert!(read > 1_000, "{read}");
+}
