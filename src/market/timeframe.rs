@@ -24,6 +24,17 @@ pub enum Family {
     Day,
 }
 
+impl Family {
+    /// `minute` or `day`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Day => "day",
+        }
+    }
+}
+
 /// A bar width, ordered from fine to coarse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Timeframe {

@@ -50,6 +50,19 @@ pub enum Refused {
     SeriesCancelled,
 }
 
+impl Refused {
+    /// In words, of the item whose request it was.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::SymbolPaused => "the symbol is paused; its gap stays open",
+            Self::SeriesPaused => "the series is paused; its gap stays open",
+            Self::SeriesCancelled => "the series was cancelled; its gap stays open",
+        }
+    }
+}
+
 /// What a request of one symbol is made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Purpose {
@@ -199,6 +212,12 @@ impl PriorityGate {
         }
         drop(state);
         refusal.map_or(Ok(pass), Err)
+    }
+
+    /// Why a request would not be let in, however long it waits.
+    #[must_use]
+    pub fn refusal(&self, purpose: &Purpose) -> Option<Refused> {
+        self.state().refusal(purpose)
     }
 
     /// Requests that may be inside at once.

@@ -20,7 +20,7 @@ use barkeep_base::clock::Clock;
 use barkeep_config::Mode;
 use barkeep_market::ts::millis;
 use barkeep_market::{Symbol, Ts};
-use barkeep_store::Trigger;
+use barkeep_store::{Attempts, Trigger};
 use barkeep_vendor::Class;
 use barkeep_vendor::dispatch::Attempt;
 
@@ -164,6 +164,11 @@ impl RunProgress {
         self.lock().totals
     }
 
+    /// Adds attempts that another worker has made for this run.
+    pub fn add_attempts(&self, attempts: Attempts) {
+        self.lock().totals.add(attempts);
+    }
+
     /// Adds feature rows that were written.
     pub fn add_features(&self, written: u64) {
         self.lock().totals.features_written += written;
@@ -233,7 +238,7 @@ impl State {
                 self.set(ticker.as_deref(), ItemState::Fetching { attempt: *attempt });
             }
             Event::Ended(attempt) => {
-                self.totals.add(attempt);
+                self.totals.add(attempts_of(attempt));
                 if attempt.fault.is_none() {
                     self.set(attempt.ticker.as_deref(), ItemState::Storing);
                 }
@@ -300,11 +305,22 @@ impl State {
 }
 
 impl RunTotals {
-    fn add(&mut self, attempt: &Attempt) {
-        self.requests += 1;
-        self.answered += u64::from(attempt.status.is_some());
-        self.retries += u64::from(attempt.number > 1);
-        self.rate_limited += u64::from(attempt.fault.as_ref().is_some_and(|f| f.class == Class::RateLimited));
+    const fn add(&mut self, attempts: Attempts) {
+        self.requests += attempts.requests;
+        self.answered += attempts.answered;
+        self.retries += attempts.retries;
+        self.rate_limited += attempts.rate_limited;
+    }
+}
+
+/// How one attempt is counted.
+#[must_use]
+pub fn attempts_of(attempt: &Attempt) -> Attempts {
+    Attempts {
+        requests: 1,
+        answered: u64::from(attempt.status.is_some()),
+        retries: u64::from(attempt.number > 1),
+        rate_limited: u64::from(attempt.fault.as_ref().is_some_and(|f| f.class == Class::RateLimited)),
     }
 }
 

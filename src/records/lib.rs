@@ -27,11 +27,14 @@ pub use features::{
     FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
     FeatureWrite,
 };
-pub use fleet::{Election, Leader, Worker, WorkerRole, claims};
+pub use fleet::{
+    Attempts, Collected, Election, EndedItem, HeldItem, ItemPage, Leader, OwnItem, PageOfItem, PlanItem, Worker,
+    WorkerRole, claims,
+};
 pub use operations::{
     AlertRow, EnginePause, HolidayRow, Log, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow,
 };
-pub use page::{PageCommit, SeriesWrite, WriteOutcome};
+pub use page::{PageCommit, SeriesWrite, WriteOutcome, diff};
 pub use quarantine::{QuarantineRow, QuarantinedBar, Verdict};
 pub use range::TimeRange;
 pub use reference::{PlanStart, SplitRow, SplitStatus};

@@ -1,8 +1,10 @@
 //! Everything one answer changes: the unit of a commit.
 
+pub mod diff;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Coverage, QuarantinedBar, RequestRow, SeriesId, SeriesStatus, StoredBar};
+use super::{Coverage, PageOfItem, QuarantinedBar, RequestRow, SeriesId, SeriesStatus, StoredBar};
 use barkeep_market::evidence::Part;
 use barkeep_market::{Interval, IntervalSet, Ts};
 
@@ -56,6 +58,8 @@ pub struct PageCommit {
     /// The request that brought it; `None` when bars are derived from stored ones.
     pub request: Option<RequestRow>,
     pub statuses: Vec<SeriesStatus>,
+    /// Set where it belongs to an item of a plan that another worker made.
+    pub of_item: Option<PageOfItem>,
 }
 
 /// What a commit did to one series.

@@ -11,6 +11,8 @@ use uuid::Uuid;
 use super::Service;
 use crate::handle::{CommandError, EngineCommand, QueuedCommand};
 use barkeep_base::process::worker_mark;
+use barkeep_pipeline::EngineContext;
+use barkeep_pipeline::backfill::help;
 use barkeep_store::{Election, ExecutionRow, Leader, Store, StoreError, Worker, WorkerRole};
 
 /// How often the lease is asked for or renewed; it counts for three times as long.
@@ -118,10 +120,34 @@ pub async fn left_behind(
     Ok(running)
 }
 
+/// Carrying out items of the active service's plans, while this one stands by.
+struct Helping {
+    task: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Helping {
+    fn begin(engine: &EngineContext) -> Self {
+        let (engine, stop) = (engine.clone(), CancellationToken::new());
+        let stopped = stop.clone();
+        Self { task: tokio::spawn(async move { help(&engine, &stopped).await }), stop }
+    }
+
+    /// Lets what is under way end, for a while.
+    async fn end(helping: Option<Self>) {
+        let Some(Self { mut task, stop }) = helping else { return };
+        stop.cancel();
+        if tokio::time::timeout(ELECT, &mut task).await.is_err() {
+            task.abort();
+        }
+    }
+}
+
 impl Service {
     /// Waits until this service has the lease; false when it is to stop before.
     pub(super) async fn stand_by(&mut self, lease: &mut Lease, shutdown: &CancellationToken) -> bool {
         let mut leader = lease.elsewhere();
+        let helping = leader.is_some().then(|| Helping::begin(&self.engine));
         while let Some(Leader { host, since }) = leader {
             let reason = format!("{host} is active since {since}");
             if self.stands_by.as_ref() != Some(&reason) {
@@ -132,7 +158,10 @@ impl Service {
             self.publish();
             leader = tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return false,
+                () = shutdown.cancelled() => {
+                    Helping::end(helping).await;
+                    return false;
+                }
                 elected = lease.elected() => elected,
                 Some(command) = self.commands.recv() => {
                     self.turn_down(command);
@@ -140,6 +169,8 @@ impl Service {
                 }
             };
         }
+        // What it had belongs to a plan that it is about to take over.
+        Helping::end(helping).await;
         if self.stands_by.take().is_some() {
             tracing::info!("this service is active now");
         }

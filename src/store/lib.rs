@@ -9,7 +9,6 @@
 
 pub mod adjusted;
 mod database;
-mod diff;
 mod engine_state;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
@@ -17,6 +16,7 @@ mod migration;
 mod open;
 pub mod postgres;
 mod series;
+mod shared_plans;
 pub mod sqlite;
 pub mod tables;
 pub mod upkeep;
@@ -30,6 +30,7 @@ pub use memory::Memory;
 pub use open::{StoreOptions, open, open_with, open_with_retry, sqlite_file};
 pub use postgres::Starting;
 pub use retry::{HealthListener, Retry};
+pub use shared_plans::SharedPlans;
 pub use sqlite::Stamp;
 pub use tables::plans::PLANS_KEPT;
 
@@ -134,6 +135,11 @@ pub trait Store: Send + Sync {
     /// The living processes that work on a shared database, the leader first.
     async fn workers(&self) -> Result<Vec<Worker>> {
         Ok(Vec::new())
+    }
+
+    /// Plans that several workers carry out; `None` where there is one worker, or nothing can be written.
+    fn shared_plans(&self) -> Option<&dyn SharedPlans> {
+        None
     }
 
     /// How many connections write pages side by side.
@@ -503,6 +509,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         engine_state::STATEMENTS,
         tables::evidence::STATEMENTS,
         tables::fleet::claims::STATEMENTS,
+        tables::fleet::items::STATEMENTS,
         tables::executions::STATEMENTS,
         tables::features::STATEMENTS,
         tables::monitoring::STATEMENTS,

@@ -18,91 +18,34 @@ struct Step {
     postgres: &'static str,
 }
 
+/// A step whose SQL lies in a file of the same name for both databases.
+macro_rules! step {
+    ($version:literal, $name:literal, $file:literal) => {
+        Step {
+            version: $version,
+            name: $name,
+            sqlite: include_str!(concat!("../../migrations/sqlite/", $file)),
+            postgres: include_str!(concat!("../../migrations/postgres/", $file)),
+        }
+    };
+}
+
 const STEPS: &[Step] = &[
-    Step {
-        version: 1,
-        name: "initial",
-        sqlite: include_str!("../../migrations/sqlite/0001_initial.sql"),
-        postgres: include_str!("../../migrations/postgres/0001_initial.sql"),
-    },
-    Step {
-        version: 2,
-        name: "api",
-        sqlite: include_str!("../../migrations/sqlite/0002_api.sql"),
-        postgres: include_str!("../../migrations/postgres/0002_api.sql"),
-    },
-    Step {
-        version: 3,
-        name: "limiter",
-        sqlite: include_str!("../../migrations/sqlite/0003_limiter.sql"),
-        postgres: include_str!("../../migrations/postgres/0003_limiter.sql"),
-    },
-    Step {
-        version: 4,
-        name: "engine state",
-        sqlite: include_str!("../../migrations/sqlite/0004_engine_state.sql"),
-        postgres: include_str!("../../migrations/postgres/0004_engine_state.sql"),
-    },
-    Step {
-        version: 5,
-        name: "evidence",
-        sqlite: include_str!("../../migrations/sqlite/0005_evidence.sql"),
-        postgres: include_str!("../../migrations/postgres/0005_evidence.sql"),
-    },
-    Step {
-        version: 6,
-        name: "retention",
-        sqlite: include_str!("../../migrations/sqlite/0006_retention.sql"),
-        postgres: include_str!("../../migrations/postgres/0006_retention.sql"),
-    },
-    Step {
-        version: 7,
-        name: "orders",
-        sqlite: include_str!("../../migrations/sqlite/0007_orders.sql"),
-        postgres: include_str!("../../migrations/postgres/0007_orders.sql"),
-    },
-    Step {
-        version: 8,
-        name: "nights",
-        sqlite: include_str!("../../migrations/sqlite/0008_nights.sql"),
-        postgres: include_str!("../../migrations/postgres/0008_nights.sql"),
-    },
-    Step {
-        version: 9,
-        name: "workers",
-        sqlite: include_str!("../../migrations/sqlite/0009_workers.sql"),
-        postgres: include_str!("../../migrations/postgres/0009_workers.sql"),
-    },
-    Step {
-        version: 10,
-        name: "adjusted",
-        sqlite: include_str!("../../migrations/sqlite/0010_adjusted.sql"),
-        postgres: include_str!("../../migrations/postgres/0010_adjusted.sql"),
-    },
-    Step {
-        version: 11,
-        name: "sources",
-        sqlite: include_str!("../../migrations/sqlite/0011_sources.sql"),
-        postgres: include_str!("../../migrations/postgres/0011_sources.sql"),
-    },
-    Step {
-        version: 12,
-        name: "request counts",
-        sqlite: include_str!("../../migrations/sqlite/0012_request_counts.sql"),
-        postgres: include_str!("../../migrations/postgres/0012_request_counts.sql"),
-    },
-    Step {
-        version: 13,
-        name: "narrow features",
-        sqlite: include_str!("../../migrations/sqlite/0013_narrow_features.sql"),
-        postgres: include_str!("../../migrations/postgres/0013_narrow_features.sql"),
-    },
-    Step {
-        version: 15,
-        name: "market data by keys",
-        sqlite: include_str!("../../migrations/sqlite/0015_market_data_by_keys.sql"),
-        postgres: include_str!("../../migrations/postgres/0015_market_data_by_keys.sql"),
-    },
+    step!(1, "initial", "0001_initial.sql"),
+    step!(2, "api", "0002_api.sql"),
+    step!(3, "limiter", "0003_limiter.sql"),
+    step!(4, "engine state", "0004_engine_state.sql"),
+    step!(5, "evidence", "0005_evidence.sql"),
+    step!(6, "retention", "0006_retention.sql"),
+    step!(7, "orders", "0007_orders.sql"),
+    step!(8, "nights", "0008_nights.sql"),
+    step!(9, "workers", "0009_workers.sql"),
+    step!(10, "adjusted", "0010_adjusted.sql"),
+    step!(11, "sources", "0011_sources.sql"),
+    step!(12, "request counts", "0012_request_counts.sql"),
+    step!(13, "narrow features", "0013_narrow_features.sql"),
+    step!(14, "plan items", "0014_plan_items.sql"),
+    step!(15, "market data by keys", "0015_market_data_by_keys.sql"),
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {

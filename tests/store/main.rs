@@ -31,6 +31,7 @@ mod records;
 mod sample;
 mod schedules;
 mod schema;
+mod shared_plans;
 mod sqlite_files;
 mod symbols;
 mod upkeep;

@@ -97,6 +97,12 @@ fn every_column_is_reached_at_every_width() {
         for _ in 0..TITLES.len() {
             let line = titles(&mut model, "SYMBOL");
             assert!(line.contains("SYMBOL"), "the first names the row and stays: {line}");
+            assert_eq!(
+                line.contains('>'),
+                !line.contains("GAPS"),
+                "{width}x{height}: it says that there are more: {line}"
+            );
+            assert_eq!(line.contains('<'), model.wide > Some(0), "{width}x{height}: {line}");
             seen.extend(TITLES.into_iter().filter(|title| line.contains(title)));
             press(&mut model, "right");
         }

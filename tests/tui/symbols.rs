@@ -243,7 +243,7 @@ fn the_coverage_of_what_was_written_is_read_again_within_two_seconds_and_of_the_
     let first = model.selected_series().unwrap();
     read_again(&mut model, Some(&first));
     assert_eq!(requested(&mut model, 21), [], "not sooner than the same request may be repeated");
-    assert_eq!(requested(&mut model, 23), [first.clone()]);
+    assert_eq!(requested(&mut model, 23), std::slice::from_ref(&first));
     assert_eq!(requested(&mut model, 24), []);
     read_again(&mut model, None);
     assert_eq!(requested(&mut model, 29), [], "nothing says that anything changed");

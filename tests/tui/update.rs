@@ -632,6 +632,7 @@ fn the_head_says_who_works_and_who_stands_by() {
         role,
         since: screens::now() - 3_600_000,
         heartbeat: screens::now(),
+        items: 0,
     };
     let with = |change: &dyn Fn(&mut Live)| {
         let mut snap = screens::running();

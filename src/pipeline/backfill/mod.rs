@@ -10,11 +10,13 @@
 //! when stored bars are asked again.
 
 mod closing;
+mod helping;
 mod local;
 mod modes;
 mod naming;
 mod opening;
 mod planning;
+mod queue;
 mod refetch;
 mod split_watch;
 mod survey;
@@ -23,11 +25,13 @@ mod unfinished;
 mod wanted;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub use self::helping::help;
 use self::planning::estimated_seconds;
 pub use self::refetch::RESTATED;
 use self::split_watch::SplitWatch;
@@ -203,6 +207,8 @@ struct Run<'a> {
     /// Families that failed in this run, with the reason.
     failed: Mutex<BTreeMap<(Symbol, Family), String>>,
     split_watch: Mutex<SplitWatch>,
+    /// A worker died over an item, or gave it back: what is left of it is planned again.
+    again: AtomicBool,
     fetcher: Arc<Fetcher>,
     feature_runner: Arc<FeatureRunner>,
 }
@@ -289,7 +295,7 @@ impl Run<'_> {
             });
             let before = self.progress_mark();
             self.execute(plan.items).await?;
-            if self.progress_mark() == before {
+            if !self.again.swap(false, Ordering::Relaxed) && self.progress_mark() == before {
                 break;
             }
         }

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::queue::{EndedElsewhere, Queue};
 use super::{Run, RunError};
 use crate::events::{Event, Listener as _};
 use crate::fetch::ItemError;
@@ -35,7 +35,7 @@ impl Run<'_> {
             // As wide as the gate is at any moment: a reload of `backfill.concurrency` reaches a run under way.
             Mode::Pipeline => {
                 let gate = Arc::clone(&self.engine().gate);
-                self.execute_as_wide_as(items, || gate.width(), Duration::ZERO).await
+                self.execute_as_wide_as(Queue::new(self, items, true), || gate.width(), Duration::ZERO).await
             }
             Mode::Staggered => {
                 let size = backfill.max_concurrent_symbols.max(1);
@@ -54,26 +54,37 @@ impl Run<'_> {
 
     /// Runs items, at most `width` at once, the k-th of the first ones `stagger` times k later.
     async fn execute_group(&self, items: Vec<Item>, width: usize, stagger: Duration) -> Result<(), RunError> {
-        self.execute_as_wide_as(items, || width, stagger).await
+        self.execute_as_wide_as(Queue::new(self, items, false), || width, stagger).await
     }
 
     async fn execute_as_wide_as(
         &self,
-        items: Vec<Item>,
+        mut queue: Queue<'_, '_>,
         width: impl Fn() -> usize + Send,
         stagger: Duration,
     ) -> Result<(), RunError> {
-        static NUMBER: AtomicU64 = AtomicU64::new(1);
         let mut running: JoinSet<(Item, u64, Result<(), ItemError>)> = JoinSet::new();
         let mut fatal: Option<RunError> = None;
-        let mut waiting = items.into_iter().enumerate();
+        let mut begun = 0;
+        let lost = |queue: &mut Queue<'_, '_>, fatal: &mut Option<RunError>, error: StoreError| {
+            queue.give_up();
+            fatal.get_or_insert(RunError::Store(error));
+            self.fetcher.cancel.cancel();
+        };
         loop {
             while running.len() < width() && fatal.is_none() && !self.fetcher.cancel.is_cancelled() {
-                let Some((k, item)) = waiting.next() else { break };
-                let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+                let (number, item) = match queue.next().await {
+                    Ok(Some(next)) => next,
+                    Ok(None) => break,
+                    Err(error) => {
+                        lost(&mut queue, &mut fatal, error);
+                        break;
+                    }
+                };
                 let fetcher = Arc::clone(&self.fetcher);
                 let feature_runner = Arc::clone(&self.feature_runner);
-                let delay = stagger * u32::try_from(k).unwrap_or(u32::MAX);
+                let delay = stagger * begun;
+                begun += 1;
                 running.spawn(async move {
                     if !delay.is_zero() {
                         pause(&fetcher.cancel, delay).await;
@@ -85,9 +96,28 @@ impl Run<'_> {
                     (item, number, outcome)
                 });
             }
-            let Some(done) = running.join_next().await else { break };
+            if (fatal.is_some() || self.fetcher.cancel.is_cancelled())
+                && let Err(error) = queue.withdraw().await
+            {
+                lost(&mut queue, &mut fatal, error);
+            }
+            let done = tokio::select! {
+                Some(done) = running.join_next(), if !running.is_empty() => done,
+                () = tokio::time::sleep_until(queue.collect_at()), if queue.is_shared() => {
+                    // Not in the branch, where it could be dropped with what it has taken.
+                    match queue.collect().await {
+                        Ok(ended) => ended.into_iter().for_each(|one| self.featured(&mut running, one)),
+                        Err(error) => lost(&mut queue, &mut fatal, error),
+                    }
+                    continue;
+                }
+                else => break,
+            };
             match done {
                 Ok((item, number, outcome)) => {
+                    if let Err(error) = queue.ended(number).await {
+                        lost(&mut queue, &mut fatal, error);
+                    }
                     if let Some(error) = self.item_ended(&item, number, outcome) {
                         // Keeps the first fatal error; running items finish, no new ones start.
                         fatal.get_or_insert(error);
@@ -102,6 +132,16 @@ impl Run<'_> {
             }
         }
         fatal.map_or(Ok(()), Err)
+    }
+
+    /// What another worker has fetched gets its features here.
+    fn featured(&self, running: &mut JoinSet<(Item, u64, Result<(), ItemError>)>, ended: EndedElsewhere) {
+        let feature_runner = Arc::clone(&self.feature_runner);
+        running.spawn(async move {
+            let EndedElsewhere { number, item, outcome } = ended;
+            let featured = feature_runner.ended(&item).await.map_err(ItemError::Store);
+            (item, number, outcome.and(featured))
+        });
     }
 
     /// Notes how an item ended; the error when the whole run must end with it.

@@ -2,6 +2,7 @@
 //!
 //! Nothing is written yet. The rows are stored with the first answer, so that a refused key leaves nothing behind.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
@@ -71,18 +72,18 @@ impl<'a> Run<'a> {
             ingest,
             progress,
             cancel: stop,
-            capabilities: Mutex::default(),
+            capabilities: Arc::default(),
             execution: backfill.execution_id,
             now: context.now,
             delays: context.delays,
-            plan_history: Mutex::new(PlanHistory::new(context.plan_starts.clone())),
+            plan_history: Arc::new(Mutex::new(PlanHistory::new(context.plan_starts.clone()))),
             verification: refetch.then(Verification::default),
             flat_files: FlatSource::new(&engine.settings.vendor),
             idle: backfill.idle,
         });
-        let (failed, split_watch) = (Mutex::default(), Mutex::default());
+        let (failed, split_watch, again) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
         let context = Arc::new(context);
-        (Self { backfill, context, statuses, execution, failed, split_watch, fetcher, feature_runner }, writer)
+        (Self { backfill, context, statuses, execution, failed, split_watch, again, fetcher, feature_runner }, writer)
     }
 }
 

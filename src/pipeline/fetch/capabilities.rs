@@ -1,39 +1,17 @@
 //! What a run knows about the vendor's plan: what the settings say, and what answers have shown since.
 
-use std::collections::BTreeSet;
 use std::sync::PoisonError;
-
-use chrono::NaiveDate;
 
 use super::Fetcher;
 use barkeep_market::freshness::Delay;
 use barkeep_market::ts::SECOND;
-use barkeep_market::{AssetClass, Family, Source, Symbol};
+use barkeep_market::{AssetClass, Family, Source};
 use barkeep_plan::Horizon;
+pub use barkeep_progress::learned::VendorCapabilities;
 use barkeep_vendor::dispatch::Attempt;
 
 /// Clocks this near agree: the header has whole seconds, and an answer takes its time.
 const SAME_TIME: i64 = 10 * SECOND;
-
-/// What the run has learned about the vendor's plan on the way.
-#[derive(Clone, Debug, Default)]
-pub struct VendorCapabilities {
-    /// Markets (round the clock or not) whose data come at the end of the day only.
-    pub end_of_day: BTreeSet<bool>,
-    pub grouped_refused: bool,
-    pub not_grouped: BTreeSet<Symbol>,
-    pub not_grouped_dates: BTreeSet<NaiveDate>,
-    /// Flat files are refused altogether.
-    pub files_refused: bool,
-    pub not_in_files: BTreeSet<Symbol>,
-    pub no_files: BTreeSet<NaiveDate>,
-    /// How far the vendor's clock is behind ours, milliseconds: nothing is proven after the moment it answered.
-    pub clock_behind: i64,
-    /// Requests that the answers so far would have taken at least, had every page been full and none been repeated.
-    pub needed: u64,
-    /// Grows with everything new: a reason to plan again.
-    pub learned: u64,
-}
 
 /// The plan's delay by market, as known at the start of a run.
 #[derive(Clone, Copy, Debug)]

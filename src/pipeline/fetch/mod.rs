@@ -25,7 +25,7 @@ pub use self::flat::{FlatSource, terms as flat_file_terms};
 use self::plan_start::PlanHistory;
 pub use self::verify::{Verification, Verified};
 use super::RunContext;
-use super::gate::{GatePermit, Priority, Purpose, Refused};
+use super::gate::{GatePermit, Priority, Purpose};
 use super::ingest::Ingest;
 use super::journal::request_row;
 use crate::events::{Event, ItemInfo, ItemTiming, Listener as _};
@@ -70,12 +70,13 @@ pub struct Fetcher {
     pub ingest: Ingest,
     pub progress: Arc<RunProgress>,
     pub cancel: CancellationToken,
-    pub capabilities: Mutex<VendorCapabilities>,
+    /// Of a worker that helps, all its items of one plan share it.
+    pub capabilities: Arc<Mutex<VendorCapabilities>>,
     pub execution: uuid::Uuid,
     /// The time the whole run plans by.
     pub now: Ts,
     pub delays: Delays,
-    pub plan_history: Mutex<PlanHistory>,
+    pub plan_history: Arc<Mutex<PlanHistory>>,
     /// Set in a run that asks stored bars again.
     pub verification: Option<Verification>,
     /// Where there are keys for the vendor's flat files.
@@ -101,24 +102,11 @@ impl Fetcher {
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        let priority = Priority {
-            recheck: item.recheck,
-            criticality: if self.idle { Criticality::Low } else { item.criticality },
-            history: self.idle || !item.newest,
-            scheduled: self.scheduled,
-        };
+        let priority = self.priority(item);
         loop {
             let permit = match self.engine.gate.enter(priority, self.purpose(item), &self.cancel).await {
                 Ok(permit) => permit,
-                Err(refused) => {
-                    let why = match refused {
-                        Refused::Cancelled => return Err(Fault::cancelled()),
-                        Refused::SymbolPaused => "the symbol is paused; its gap stays open",
-                        Refused::SeriesPaused => "the series is paused; its gap stays open",
-                        Refused::SeriesCancelled => "the series was cancelled; its gap stays open",
-                    };
-                    return Err(Fault::new(Class::Cancelled, why));
-                }
+                Err(refused) => return Err(Fault::new(Class::Cancelled, refused.reason())),
             };
             let follows = u32::try_from(follows).unwrap_or(u32::MAX);
             match ranked(priority.rank(), follows, call(permit.token.clone())).await {
@@ -128,8 +116,20 @@ impl Fetcher {
         }
     }
 
+    /// When the requests of an item have their turn.
+    #[must_use]
+    pub fn priority(&self, item: &Item) -> Priority {
+        Priority {
+            recheck: item.recheck,
+            criticality: if self.idle { Criticality::Low } else { item.criticality },
+            history: self.idle || !item.newest,
+            scheduled: self.scheduled,
+        }
+    }
+
     /// What a request of one symbol is made for; `None` when it serves many.
-    fn purpose(&self, item: &Item) -> Option<Purpose> {
+    #[must_use]
+    pub fn purpose(&self, item: &Item) -> Option<Purpose> {
         let symbol = item.symbols.first().filter(|_| item.symbols.len() == 1)?;
         let family = item.request.family();
         let timeframes = family.map_or_else(Vec::new, |family| self.registry.requested(symbol, family));

@@ -5,68 +5,19 @@
 //! answered with bars is never held to be outside, so a symbol that was not listed yet moves nothing. The window rolls:
 //! a plan of two years begins a day later tomorrow.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
-
-use chrono::NaiveDate;
 
 use super::Fetcher;
 use barkeep_market::ts::DAY;
 use barkeep_market::{AssetClass, Interval, Source, Symbol, Ts};
-use barkeep_store::{PlanStart, Store, StoreError};
+pub use barkeep_progress::learned::{PlanHistory, PlanNews, PlanStarts, known, of, rolled};
+use barkeep_store::{PlanStart, StoreError};
 use barkeep_vendor::Class;
 
-/// A plan may have been upgraded: what was learned is forgotten this long after.
-const RECHECK: i64 = 30 * DAY;
 /// A refusal of newer bars than these is not about history. No plan's history is as short.
 const SHORTEST_PLAN: i64 = 30 * DAY;
 /// A first day that differs by less than a long weekend is the same one.
 const SLACK: i64 = 7 * DAY;
-
-/// The first day of the plan's history by market (whether round the clock).
-pub type PlanStarts = BTreeMap<bool, NaiveDate>;
-
-/// What was learned before, as of `now`. Forgotten when it is due for a recheck.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn known(store: &dyn Store, now: Ts) -> Result<PlanStarts, StoreError> {
-    let starts = store.plan_starts().await?;
-    let fresh = starts.iter().filter(|start| now - start.learned_at < RECHECK);
-    Ok(fresh.map(|start| (start.continuous, rolled(start, now))).collect())
-}
-
-/// The first day of the history that a vendor gives of a class, where a plan decides that.
-#[must_use]
-pub fn of(starts: &PlanStarts, vendor: Source, class: AssetClass) -> Option<NaiveDate> {
-    starts.get(&class.is_continuous()).copied().filter(|_| vendor.has_plans())
-}
-
-/// The first day of a plan as of `now`.
-fn rolled(start: &PlanStart, now: Ts) -> NaiveDate {
-    let days = (now.utc_date() - start.learned_at.utc_date()).num_days().max(0).unsigned_abs();
-    start.starts_on.checked_add_days(chrono::Days::new(days)).unwrap_or(start.starts_on)
-}
-
-/// What a run knows and learns about it.
-#[derive(Debug, Default)]
-pub struct PlanHistory {
-    /// In force: known at the start of the run, or learned by it.
-    starts: PlanStarts,
-    /// Learned by this run.
-    learned: BTreeSet<bool>,
-    /// The earliest bar that came, by market.
-    earliest: BTreeMap<bool, Ts>,
-    /// Symbols refused up to a day without a word about history, though their newer bars came.
-    unexplained: BTreeMap<(bool, NaiveDate), BTreeSet<Symbol>>,
-}
-
-impl PlanHistory {
-    #[must_use]
-    pub fn new(starts: PlanStarts) -> Self {
-        Self { starts, ..Self::default() }
-    }
-}
 
 /// What the vendor refused.
 pub(super) struct RefusedRange<'a> {
@@ -79,7 +30,7 @@ pub(super) struct RefusedRange<'a> {
 }
 
 impl Fetcher {
-    fn plan_history(&self) -> MutexGuard<'_, PlanHistory> {
+    pub fn plan_history(&self) -> MutexGuard<'_, PlanHistory> {
         self.plan_history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -163,21 +114,5 @@ impl Fetcher {
             }
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_window_rolls_with_the_calendar() {
-        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-        let learned_at = Ts::utc_midnight(day("2026-11-28")) + 20 * barkeep_market::ts::HOUR;
-        let start = PlanStart { continuous: false, starts_on: day("2024-11-28"), learned_at };
-        assert_eq!(rolled(&start, learned_at), day("2024-11-28"));
-        assert_eq!(rolled(&start, learned_at + 5 * barkeep_market::ts::HOUR), day("2024-11-29"));
-        assert_eq!(rolled(&start, learned_at + 10 * DAY), day("2024-12-08"));
-        assert_eq!(rolled(&start, learned_at - 10 * DAY), day("2024-11-28"), "a clock set back moves nothing");
     }
 }

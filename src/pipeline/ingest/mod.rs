@@ -9,10 +9,12 @@ mod commit_queue;
 pub(crate) mod ledger;
 mod page_job;
 mod prepare;
+mod report;
 
 pub(crate) use checks::CLOSED;
 pub use page_job::{AnswerVerdict, FamilyAnswer, PageJob, PendingCommit};
 pub use prepare::derive_again;
+pub use report::ItemReport;
 
 use std::sync::{Arc, Mutex};
 
@@ -33,6 +35,8 @@ const QUEUE: usize = 2;
 #[derive(Clone)]
 pub struct Ingest {
     queue: mpsc::Sender<PageJob>,
+    /// Set where pages belong to an item of another worker's plan.
+    report: Option<Arc<ItemReport>>,
 }
 
 /// What pages are prepared and committed with.
@@ -53,13 +57,20 @@ impl Ingest {
     #[must_use]
     pub fn start(context: IngestContext) -> (Self, JoinHandle<()>) {
         let (queue, pages) = mpsc::channel(QUEUE);
-        (Self { queue }, tokio::spawn(commit_queue::CommitQueue::new(context).run(pages)))
+        (Self { queue, report: None }, tokio::spawn(commit_queue::CommitQueue::new(context).run(pages)))
+    }
+
+    /// The same queue for the pages of an item of another worker's plan.
+    #[must_use]
+    pub fn reporting(&self, report: Arc<ItemReport>) -> Self {
+        Self { queue: self.queue.clone(), report: Some(report) }
     }
 
     /// Queues a page, waiting while the queue is full.
     pub async fn send(&self, mut page: PageJob) -> PendingCommit {
         let (reply, pending) = oneshot::channel();
         page.reply = Some(reply);
+        page.report.clone_from(&self.report);
         page.spent = timing::current().unwrap_or_default();
         // A closed queue drops the sender, which the receiver reports.
         let _ = self.queue.send(page).await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::report::ItemReport;
 use crate::gate::GatePermit;
 use crate::index::coverage::SeriesKey;
 use crate::index::registry::SeriesIds;
@@ -51,6 +52,8 @@ pub struct PageJob {
     pub(super) families: BTreeSet<SeriesId>,
     pub(super) fetched_at: Ts,
     pub(super) of: Option<PageOf>,
+    /// Set when the page is queued, where the item is of another worker's plan.
+    pub(super) report: Option<Arc<ItemReport>>,
     /// Whoever waits for the commit; set when the page is queued.
     pub(super) reply: Option<oneshot::Sender<Result<(), StoreError>>>,
     /// Where the time it takes is added up.
@@ -96,7 +99,7 @@ impl PageJob {
         let fetched_at = request.as_ref().map_or(now, |request| request.started_at);
         let families = answers.iter().map(|answer| answer.ids.base_id).collect();
         let state = PageState::Fetched(Fetched { answers, request, only: None });
-        Self { state, families, fetched_at, of: None, reply: None, spent: Arc::default(), permit: None }
+        Self { state, families, fetched_at, of: None, report: None, reply: None, spent: Arc::default(), permit: None }
     }
 
     /// Stored bars from which `timeframe` is computed; nothing else is written.

@@ -8,6 +8,7 @@ use super::IngestContext;
 use super::checks::{self, Sorted};
 use super::ledger::{Answer, Ledger, Proven, coarser, merged};
 use super::page_job::{AnswerVerdict, FamilyAnswer, PageJob, PageState, Received};
+use super::report::ItemReport;
 use crate::derive;
 use crate::index::registry::SeriesIds;
 use barkeep_base::timing::{self, Phase};
@@ -39,6 +40,10 @@ pub(super) async fn prepare(context: &IngestContext, page: &mut PageJob) -> Resu
         let statuses = context.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         received.iter().filter_map(|one| statuses.status_after(&one.series, one.bars, fetched_at)).collect()
     };
+    let done = page.of.map(|of| of.done);
+    let bars = |one: &Received| (one.series.0.clone(), one.series.1, one.bars);
+    let of_item = |report: &Arc<ItemReport>| report.page(received.iter().map(bars).collect(), fetched_at, done);
+    commit.of_item = page.report.as_ref().map(of_item);
     page.state = PageState::Prepared { commit, received };
     Ok(())
 }

@@ -14,7 +14,7 @@ use barkeep_config::Settings;
 use barkeep_market::quality::Thresholds;
 use barkeep_market::{AssetClass, Family, Source, Symbol, Timeframe, split::Split};
 use barkeep_names::select::Target;
-use barkeep_store::{ExecutionRow, SeriesId, SeriesStatus, Store, StoreError, SymbolRow};
+use barkeep_store::{ExecutionRow, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, SymbolRow};
 
 /// What ingest needs to know of one family of one symbol.
 #[derive(Clone, Debug)]
@@ -43,6 +43,18 @@ impl SeriesRegistry {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, targets: Arc<Vec<Target>>, execution: ExecutionRow) -> Self {
         Self { store, targets, execution, ids: OnceCell::new() }
+    }
+
+    /// For a run that another worker has registered.
+    #[must_use]
+    pub fn registered(
+        store: Arc<dyn Store>,
+        targets: Arc<Vec<Target>>,
+        execution: ExecutionRow,
+        series: Vec<SeriesRow>,
+    ) -> Self {
+        let ids = series.into_iter().map(|row| ((row.symbol, row.timeframe), row.id)).collect();
+        Self { store, targets, execution, ids: OnceCell::new_with(Some(ids)) }
     }
 
     /// Whether anything has been written.

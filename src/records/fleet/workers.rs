@@ -57,4 +57,7 @@ pub struct Worker {
     pub since: Ts,
     /// Its newest heartbeat, by the server's clock.
     pub heartbeat: Ts,
+    /// Items of a shared plan that it has now.
+    #[serde(default)]
+    pub items: u64,
 }

@@ -181,6 +181,11 @@ fn fleet(workers: Option<&[Worker]>) -> String {
     if standby > 0 {
         words.push(format!("{standby} on standby"));
     }
+    let items: u64 = workers.iter().map(|worker| worker.items).sum();
+    let sharing = workers.iter().filter(|worker| worker.items > 0).count();
+    if sharing > 1 {
+        words.push(format!("{sharing} share a plan ({} under way)", plural(items, "item")));
+    }
     if commands > 0 {
         words.push(format!("{} running", plural(commands, "command")));
     }

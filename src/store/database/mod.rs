@@ -19,9 +19,11 @@ use sqlx::sqlite::{Sqlite, SqlitePool};
 use super::conn::{Conn, Sql, Statements};
 use super::open_writes::OpenWrites;
 use super::retry::Retry;
+use super::tables::fleet::items;
 use super::writer::{BEGIN_READING, COMMIT, ROLLBACK, Work, Writer};
-use super::{Result, SeriesId, StoreError, fault};
+use super::{OwnItem, Result, SeriesId, StoreError, fault};
 use barkeep_base::beat::next_beat;
+use barkeep_base::process;
 use barkeep_base::timing::{self, Phase};
 use fence::{Fence, Fenced, ran_out};
 use identity::Identity;
@@ -233,6 +235,23 @@ impl Database {
 
     async fn write_untimed<W: Work>(&self, work: W) -> Result<W::Output> {
         self.write_through(self.writer.as_ref(), work).await
+    }
+
+    /// What this process marks what it has with, among those that share the database.
+    pub(super) fn worker(&self) -> String {
+        process::worker_mark(self.fence.worker().id)
+    }
+
+    /// What several processes decide among themselves: short, and not behind the pages that wait for the writer.
+    pub(super) async fn decide<W: Work>(&self, work: W) -> Result<W::Output> {
+        let writer = self.heartbeats.as_ref().or(self.writer.as_ref());
+        timing::timed(Phase::Database, self.write_through(writer, work)).await
+    }
+
+    pub(super) async fn own_items(&self) -> Result<Vec<OwnItem>> {
+        let worker = self.worker();
+        let worker = worker.as_str();
+        read!(self, items::own(worker))
     }
 
     fn writer_for(&self, series: Option<SeriesId>) -> Option<&Writer> {

@@ -24,11 +24,12 @@ use crate::{
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
     HolidayRow, IdempotencyClaim, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction,
     OperatorActionRow, PageCommit, PlanStart, QuarantineRow, RequestFilter, RequestMinute, RequestRow, RequestTotals,
-    Result, SeriesClaim, SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SplitRow, Stamp, Store, StoreError,
-    StoredBar, SymbolRow, TimeRange, Verdict, Waste, Worker, WriteOutcome,
+    Result, SeriesClaim, SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SharedPlans, SplitRow, Stamp, Store,
+    StoreError, StoredBar, SymbolRow, TimeRange, Verdict, Waste, Worker, WriteOutcome,
 };
 use barkeep_base::clock::Moment;
 use barkeep_base::process;
+use barkeep_base::timing::{self, Phase};
 use barkeep_market::dividend::{Dividend, PriceFactors};
 use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
@@ -74,6 +75,10 @@ impl Store for Database {
 
     async fn dead(&self, marks: &[String]) -> Result<Vec<String>> {
         read!(self, workers::dead(self.fence.worker().id, marks.iter()))
+    }
+
+    fn shared_plans(&self) -> Option<&dyn SharedPlans> {
+        if self.is_shared && self.writer.is_some() { Some(self) } else { None }
     }
 
     fn writers(&self) -> usize {
@@ -511,7 +516,14 @@ impl Store for Database {
 
     async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
         let series = pages.iter().flat_map(|page| &page.writes).map(|write| write.series).next();
-        let outcomes = self.write_leading(page::Commit { pages, owner: self.mark() }, series).await?;
+        // What belongs to another worker's plan needs no lease: it is written by whoever has the item.
+        let is_helping = pages.iter().all(|page| page.of_item.is_some());
+        let work = page::Commit { pages, owner: self.mark() };
+        let outcomes = if is_helping {
+            timing::timed(Phase::Database, self.write_through(self.writer_for(series), work)).await?
+        } else {
+            self.write_leading(work, series).await?
+        };
         self.stale.fetch_add(outcomes.iter().flatten().map(|one| one.stale).sum(), Ordering::Relaxed);
         Ok(outcomes)
     }

@@ -1,7 +1,6 @@
 //! PostgreSQL: how it is connected to and how its schema is made.
 
 mod hosts;
-mod nodelay;
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
@@ -218,7 +217,7 @@ async fn reach(options: &PgConnectOptions) -> std::result::Result<PgConnection, 
     };
     match tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(options)).await {
         Ok(Ok(conn)) => {
-            nodelay::turn_off_delay(options.get_port());
+            barkeep_sql::nodelay::turn_off_delay(options.get_port());
             Ok(conn)
         }
         Ok(Err(e)) if options.get_options().is_some() && of_settings(&e) => Err(Refusal::Settings),

@@ -3,10 +3,8 @@
 //! The file is created with mode 0600 before SQLite sees it, and never opened by anything else afterwards: closing any
 //! other descriptor of it drops all of SQLite's locks in this process (POSIX advisory locks).
 
-mod address;
 mod file;
 mod held;
-mod stamp;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,12 +24,12 @@ use super::open_writes::OpenWrites;
 use super::writer::{Connect, Owned, Writer};
 use super::{Result, StoreError, fault, migration};
 
-pub(crate) use address::Address;
+pub(crate) use barkeep_sql::address::Address;
+pub use barkeep_sql::stamp::Stamp;
 pub use held::{HeldLock, hold};
-pub use stamp::Stamp;
 
 use super::database::identity::{Identity, beside};
-use address::Mode;
+use barkeep_sql::address::Mode;
 
 /// Connections that read.
 const READERS: u32 = 4;

@@ -16,7 +16,7 @@ use crate::tables::bars;
 use crate::tables::coverage;
 use crate::tables::coverage::profiles;
 use crate::tables::executions;
-use crate::tables::fleet::claims;
+use crate::tables::fleet::{claims, items};
 use crate::tables::quarantine;
 use crate::tables::requests;
 use crate::writer::Work;
@@ -84,14 +84,15 @@ impl Work for Commit {
             }
         }
         claims::hold(conn, &self.owner, &written(&self.pages)).await?;
+        items::note(conn, &self.owner, &self.pages, &outcomes).await?;
         Ok(outcomes)
     }
 }
 
-/// The series that each execution writes.
+/// The series that each execution of this process writes.
 fn written(pages: &[PageCommit]) -> BTreeMap<Uuid, BTreeSet<SeriesId>> {
     let mut all: BTreeMap<Uuid, BTreeSet<SeriesId>> = BTreeMap::new();
-    for page in pages {
+    for page in pages.iter().filter(|page| page.of_item.is_none()) {
         if let Some(execution) = page.request.as_ref().and_then(|request| request.execution_id) {
             all.entry(execution).or_default().extend(page.writes.iter().map(|write| write.series));
         }

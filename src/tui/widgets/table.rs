@@ -119,7 +119,9 @@ impl<K: Copy> Table<'_, K> {
             hits.window(self.list, ListWindow::default());
             return ListWindow::default();
         }
-        let places = self.places(area.width.saturating_sub(GUTTER), hits);
+        // The last cell is for the sign of more columns.
+        let margin = GUTTER + u16::from(self.wide.is_some());
+        let places = self.places(area.width.saturating_sub(margin), hits);
         let titled = self.columns.iter().any(|c| !c.title.is_empty());
         let header = titled && area.height > 3 && self.len > 0;
         let body = if header { Rect::new(area.x, area.y + 1, area.width, area.height - 1) } else { area };
@@ -128,6 +130,12 @@ impl<K: Copy> Table<'_, K> {
                 let Some((start, width)) = *place else { continue };
                 let slot = Slot { x: area.x + GUTTER + start, y: area.y, width, right: column.right };
                 self.title(canvas, hits, slot, column);
+            }
+            if self.wide.is_some_and(|skipped| skipped > 0) {
+                canvas.text(area.x, area.y, 1, "<", Role::Key);
+            }
+            if self.wide.is_some() && places.last().is_some_and(Option::is_none) {
+                canvas.text(area.right().saturating_sub(1), area.y, 1, ">", Role::Key);
             }
         }
         if self.len == 0 {
@@ -175,8 +183,11 @@ impl<K: Copy> Table<'_, K> {
             hits.columns_outside = self.columns.len() - end;
         }
         let shown = |k: usize| k == 0 || (k > skipped && k < end);
-        let kept: Vec<Constraint> =
+        let mut kept: Vec<Constraint> =
             self.columns.iter().enumerate().filter(|(k, _)| shown(*k)).map(|(_, c)| constraint(c)).collect();
+        if let [first, only] = kept.as_mut_slice() {
+            only.min = only.min.min(room.saturating_sub(first.min + GAP)).max(1);
+        }
         let mut places = split(room, GAP, &kept).into_iter();
         (0..self.columns.len()).map(|k| if shown(k) { places.next().flatten() } else { None }).collect()
     }

@@ -122,8 +122,8 @@ pub struct Live {
     /// The process that runs the engine; `null` in what is read from a database alone.
     #[schema(value_type = Option<Object>)]
     process: Option<Process>,
-    /// The processes that work on the database, the leader first: `{worker_id, host, version, role, since, heartbeat}`, with
-    /// the role `leader`, `standby` or `command`; `null` on SQLite, where one process works.
+    /// The processes that work on the database, the leader first: `{worker_id, host, version, role, since, heartbeat, items}`,
+    /// with the role `leader`, `standby` or `command`, and the items of a shared plan that it works on; `null` on SQLite, where one process works.
     #[serde(default)]
     #[schema(value_type = Option<Vec<Object>>)]
     fleet: Option<Vec<Worker>>,

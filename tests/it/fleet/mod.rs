@@ -14,6 +14,7 @@ use barkeep::sim::SimConfig;
 
 mod clocks;
 mod hosts;
+mod shared;
 mod shown;
 mod stopped;
 mod turns;

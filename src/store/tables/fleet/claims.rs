@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::conn::{Conn, Sql, statements, values};
 use crate::field::each;
-use crate::tables::fleet::workers;
+use crate::tables::fleet::{items, workers};
 use crate::writer::Work;
 use crate::{Claimed, Holder, KeptClaim, Result, SeriesClaim, SeriesClaiming, SeriesId, StoreError, claims};
 use barkeep_base::process;
@@ -110,9 +110,13 @@ impl Work for Claim {
         let gone = workers::dead(conn, own, rows.iter().map(|(_, kept)| &kept.claim.owner)).await?;
         let mut living = Vec::with_capacity(rows.len());
         for (silent, kept) in rows {
-            let is_dead = silent || gone.contains(&kept.claim.owner);
-            let claim = values![kept.claim.execution_id, &kept.claim.owner];
-            if !is_dead || conn.run(TAKE_AWAY, &claim).await? == 0 {
+            let (execution, owner) = (kept.claim.execution_id, &kept.claim.owner);
+            let is_dead = silent || gone.contains(owner);
+            let claim = values![execution, owner];
+            if !is_dead
+                || items::is_under_way(conn, execution, own, owner).await?
+                || conn.run(TAKE_AWAY, &claim).await? == 0
+            {
                 living.push(kept);
             }
         }

@@ -29,11 +29,15 @@ statements! {
     /// With a young heartbeat; whether they live is then a matter of their birth. While the server was away nobody could
     /// send a heartbeat.
     LIVING = Sql::two(
-        "SELECT w.worker_id, w.birth, w.host, w.version, w.serves <> 0, w.started, w.heartbeat, l.since FROM workers AS w
+        "SELECT w.worker_id, w.birth, w.host, w.version, w.serves <> 0, w.started, w.heartbeat, l.since,
+             (SELECT COUNT(*) FROM plan_items AS p WHERE p.holder = 'worker:' || w.worker_id AND p.state IN ('held', 'stop'))
+         FROM workers AS w
          LEFT JOIN leader AS l ON l.worker_id = w.worker_id
          WHERE w.heartbeat >= CAST(unixepoch('subsec') * 1000 AS INTEGER) - 30000
          ORDER BY l.since IS NULL, w.started, w.worker_id",
-        "SELECT w.worker_id, w.birth, w.host, w.version, w.serves, w.started, w.heartbeat, l.since FROM workers AS w
+        "SELECT w.worker_id, w.birth, w.host, w.version, w.serves, w.started, w.heartbeat, l.since,
+             (SELECT COUNT(*) FROM plan_items AS p WHERE p.holder = 'worker:' || w.worker_id AND p.state IN ('held', 'stop'))
+         FROM workers AS w
          LEFT JOIN leader AS l ON l.worker_id = w.worker_id
          WHERE w.heartbeat >= clock_timestamp() - INTERVAL '30 s'
              OR pg_postmaster_start_time() > clock_timestamp() - INTERVAL '30 s'
@@ -159,7 +163,8 @@ pub(crate) async fn living(conn: &mut Conn<'_>) -> Result<Vec<Worker>> {
             (None, false) => WorkerRole::Command,
         };
         let since = leads.unwrap_or(started);
-        Ok((birth, Worker { worker_id, host, version, role, since, heartbeat }))
+        let items = f.next::<i64>()?.unsigned_abs();
+        Ok((birth, Worker { worker_id, host, version, role, since, heartbeat, items }))
     })?;
     let lives = |birth: Option<String>| !birth.as_deref().is_some_and(process::has_ended);
     Ok(found.into_iter().filter_map(|(birth, worker)| lives(birth).then_some(worker)).collect())

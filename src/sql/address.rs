@@ -8,17 +8,18 @@ use crate::StoreError;
 
 /// Where a SQLite database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Address {
-    pub(crate) path: PathBuf,
-    pub(super) mode: Mode,
+pub struct Address {
+    pub path: PathBuf,
+    pub mode: Mode,
     /// Nobody writes to it, so nothing is locked and no log is looked for.
-    pub(super) immutable: bool,
-    pub(super) shared_cache: bool,
-    pub(super) vfs: Option<String>,
+    pub immutable: bool,
+    pub shared_cache: bool,
+    pub vfs: Option<String>,
 }
 
+/// What a URL allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub enum Mode {
     ReadOnly,
     ReadWrite,
     /// As without a `mode`: made when it is missing.
@@ -29,13 +30,17 @@ const PARAMETERS: &str = "a SQLite URL takes mode=ro|rw|rwc, immutable=1, cache=
 
 impl Address {
     /// A file, without parameters.
-    pub(super) fn file(path: &Path) -> Self {
+    #[must_use]
+    pub fn file(path: &Path) -> Self {
         Self { path: path.to_owned(), mode: Mode::Create, immutable: false, shared_cache: false, vfs: None }
     }
 
     /// Reads what stands behind `sqlite:`. A question mark begins parameters when an equals sign follows; it is part of the
     /// path otherwise.
-    pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
+    ///
+    /// # Errors
+    /// `Unusable` when it names no file, or has a parameter that is not known.
+    pub fn parse(text: &str) -> Result<Self, StoreError> {
         let refused = |why: String| StoreError::Unusable(format!("the database URL is not understood: {why}"));
         let text = text.strip_prefix("//").unwrap_or(text);
         let (path, parameters) = match text.rsplit_once('?') {
@@ -70,7 +75,10 @@ impl Address {
     }
 
     /// Fails when the URL itself rules out writing.
-    pub(super) fn writable(&self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// `Disk` when it does.
+    pub fn writable(&self) -> Result<(), StoreError> {
         let says = match (self.mode, self.immutable) {
             (Mode::ReadOnly, _) => "mode=ro",
             (_, true) => "immutable",

@@ -2,34 +2,37 @@
 
 use std::collections::BTreeSet;
 
-use super::{PageCommit, Result, SeriesWrite, StoreError, StoredBar, WriteOutcome};
+use super::{PageCommit, SeriesWrite, WriteOutcome};
+use crate::{Result, StoreError, StoredBar};
 use barkeep_market::quality::SEEN_TWICE;
 use barkeep_market::{Interval, Ts};
 
 /// What a write changes about the bars of a series.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Diff<'w> {
+pub struct Diff<'w> {
     /// Bars not stored yet.
-    pub(super) insert: Vec<&'w StoredBar>,
+    pub insert: Vec<&'w StoredBar>,
     /// Bars to be stored in place of one with the same start: changed values, or only another mark or score.
-    pub(super) replace: Vec<StoredBar>,
+    pub replace: Vec<StoredBar>,
     /// What goes to `bar_revisions`, and why.
-    pub(super) superseded: Vec<(StoredBar, &'static str)>,
-    pub(super) removed: Vec<Ts>,
-    pub(super) outcome: WriteOutcome,
+    pub superseded: Vec<(StoredBar, &'static str)>,
+    pub removed: Vec<Ts>,
+    pub outcome: WriteOutcome,
 }
 
 impl Diff<'_> {
     /// The first bar that is new, has other values or is gone. Where only marks or scores changed there is none, and
     /// features stay as they are.
-    pub(super) fn first_changed(&self) -> Option<Ts> {
+    #[must_use]
+    pub fn first_changed(&self) -> Option<Ts> {
         let inserted = self.insert.iter().map(|b| b.bar.ts);
         inserted.chain(self.superseded.iter().map(|(old, _)| old.bar.ts)).min()
     }
 }
 
 /// Compares a write with what is stored in its range. Both are ascending.
-pub(super) fn diff<'w>(stored: &[StoredBar], write: &'w SeriesWrite, reason: &'static str) -> Diff<'w> {
+#[must_use]
+pub fn diff<'w>(stored: &[StoredBar], write: &'w SeriesWrite, reason: &'static str) -> Diff<'w> {
     let mut d = Diff::default();
     let at = |t: Ts| stored.binary_search_by_key(&t, |s| s.bar.ts).ok().and_then(|k| stored.get(k));
     for new in &write.bars {
@@ -85,7 +88,8 @@ pub(super) fn diff<'w>(stored: &[StoredBar], write: &'w SeriesWrite, reason: &'s
 /// Whether a page is older evidence than what is stored of the range it was asked for: the vendor was asked again after
 /// `asked_at`, for part of the range and nothing else, or with a bar as the result that the page lacks or has otherwise.
 /// What claims to come from after `now` was written under a wrong clock and proves nothing.
-pub(super) fn is_older(
+#[must_use]
+pub fn is_older(
     write: &SeriesWrite,
     (asked_at, now): (Ts, Ts),
     bars: &[StoredBar],
@@ -105,7 +109,8 @@ pub(super) fn is_older(
 }
 
 /// A page without the writes at these places.
-pub(super) fn without(page: &PageCommit, stale: &BTreeSet<usize>) -> PageCommit {
+#[must_use]
+pub fn without(page: &PageCommit, stale: &BTreeSet<usize>) -> PageCommit {
     let kept = |(place, write): (usize, &SeriesWrite)| {
         if stale.contains(&place) { SeriesWrite::nothing(write.series) } else { write.clone() }
     };
@@ -113,7 +118,7 @@ pub(super) fn without(page: &PageCommit, stale: &BTreeSet<usize>) -> PageCommit 
 }
 
 /// The place of a write, and those of the writes derived from it.
-pub(super) fn with_derived(page: &PageCommit, place: usize) -> impl Iterator<Item = usize> {
+pub fn with_derived(page: &PageCommit, place: usize) -> impl Iterator<Item = usize> {
     let derived = page.writes.iter().skip(place + 1).take_while(|write| write.asked.is_none()).count();
     place..=place + derived
 }
@@ -124,7 +129,10 @@ fn doubted(stored: &StoredBar) -> bool {
 
 /// Refuses what no database should be asked to hold. The databases disagree on bad numbers (SQLite turns a NaN into a
 /// NULL without a word, PostgreSQL stores it), so this comes before either.
-pub(super) fn check(write: &SeriesWrite) -> Result<()> {
+///
+/// # Errors
+/// `Refused` when it is so.
+pub fn check(write: &SeriesWrite) -> Result<()> {
     write.bars.iter().try_for_each(check_bar)?;
     if let Some((t, ..)) = write.rescored.iter().find(|(_, score, _)| !(0.0..=1.0).contains(score)) {
         return Err(StoreError::Refused(format!("the new score of the bar at {t} does not lie between 0 and 1")));
@@ -134,7 +142,10 @@ pub(super) fn check(write: &SeriesWrite) -> Result<()> {
 }
 
 /// The same of one bar.
-pub(super) fn check_bar(stored: &StoredBar) -> Result<()> {
+///
+/// # Errors
+/// As [`check`].
+pub fn check_bar(stored: &StoredBar) -> Result<()> {
     let StoredBar { bar: b, quality_score, .. } = stored;
     let real = |v: f64| v.is_finite() && v >= 0.0;
     let sound = [b.open, b.high, b.low, b.close, b.volume].into_iter().all(real)
@@ -150,7 +161,8 @@ pub(super) fn check_bar(stored: &StoredBar) -> Result<()> {
 }
 
 /// The stretch of stored bars that a write can touch.
-pub(super) fn touched(write: &SeriesWrite) -> Interval {
+#[must_use]
+pub fn touched(write: &SeriesWrite) -> Interval {
     let replaced = write.replaces.unwrap_or(Interval::new(Ts(0), Ts(0)));
     match (write.bars.first(), write.bars.last()) {
         (Some(first), Some(last)) => Interval::new(first.bar.ts, last.bar.ts + 1).hull(replaced),

@@ -8,7 +8,7 @@
 
 /// Turns the delay off on every connection of this process to a server on `port`.
 #[cfg(target_os = "linux")]
-pub(super) fn turn_off_delay(port: u16) {
+pub fn turn_off_delay(port: u16) {
     match sockets(port) {
         Ok(0) => tracing::debug!(port, "no connection found whose delay could be turned off"),
         Ok(_) => {}
@@ -17,7 +17,7 @@ pub(super) fn turn_off_delay(port: u16) {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn turn_off_delay(_port: u16) {}
+pub fn turn_off_delay(_port: u16) {}
 
 /// A descriptor is reached by its number through the process's own handle, which copies it: the original cannot be
 /// closed or mixed up by this. Setting the option on a copy sets it on the connection.
