@@ -196,7 +196,16 @@ impl Cluster {
     }
 
     pub async fn drop_database(&self, name: &str) {
-        self.admin(format!("DROP DATABASE {name} WITH (FORCE)")).await;
+        let mut conn = PgConnection::connect(&self.url("postgres")).await.unwrap();
+        let until = Instant::now() + Duration::from_mins(1);
+        // A background process of an extension may just be starting in it.
+        while let Err(error) = conn.execute(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).await {
+            let in_use =
+                error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|c| c == "55006");
+            assert!(in_use && Instant::now() < until, "{error}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        conn.close().await.unwrap();
     }
 }
 
