@@ -257,6 +257,12 @@ async fn a_plan_is_taken_over_once_the_living_have_ended_what_they_have() {
     assert_eq!(helper.take().await, None, "nothing more begins");
     helper.0.commit_page(of_item(1, 0, series[0])).await.unwrap();
     helper.end(1).await;
+    // The schedule does not come in between.
+    let families = vec![("A".parse().unwrap(), Family::Minute)];
+    let owner = next.0.mark();
+    let claim = SeriesClaim { execution_id: Uuid::from_u128(8), owner, scheduled: true, families };
+    assert!(matches!(next.0.claim_series(&claim).await.unwrap(), SeriesClaiming::Waits(_)));
+    next.0.release_claim(Uuid::from_u128(8)).await.unwrap();
     assert!(matches!(next.claim().await, SeriesClaiming::Granted(_)));
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM plan_items").fetch_one(&mut raw).await.unwrap();
     assert_eq!(left, 0);

@@ -113,7 +113,10 @@ impl Work for Claim {
             let (execution, owner) = (kept.claim.execution_id, &kept.claim.owner);
             let is_dead = silent || gone.contains(owner);
             let claim = values![execution, owner];
+            // An order of a dead process is taken up before the schedule has its series.
+            let is_order = !kept.claim.scheduled && execution != self.0.execution_id && !silent;
             if !is_dead
+                || (self.0.scheduled && is_order)
                 || items::is_under_way(conn, execution, own, owner).await?
                 || conn.run(TAKE_AWAY, &claim).await? == 0
             {
