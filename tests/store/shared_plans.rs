@@ -143,16 +143,13 @@ async fn workers_that_take_at_once_take_each_item_once() {
             let mut taken = Vec::new();
             let mut idle = 0;
             while idle < 20 {
-                match worker.take().await {
-                    Some(number) => {
-                        taken.push(number);
-                        worker.end(number).await;
-                        idle = 0;
-                    }
-                    None => {
-                        idle += 1;
-                        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-                    }
+                if let Some(number) = worker.take().await {
+                    taken.push(number);
+                    worker.end(number).await;
+                    idle = 0;
+                } else {
+                    idle += 1;
+                    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
                 }
             }
             taken
