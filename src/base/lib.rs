@@ -1,7 +1,6 @@
 //! What every other module stands on: the clock, points in time, the log, number formats, which hosts are this machine, and
 //! text made safe to print, ids by their beginning.
 
-pub mod beat;
 pub mod clock;
 pub mod format;
 pub mod hosts;

@@ -24,7 +24,7 @@ pub(crate) async fn obstacle(conn: &mut Conn<'_>) -> Result<Option<String>> {
         Some((1.., ..)) => Some("this is a worker node of Citus; name its coordinator in the database URL".into()),
         // Alone, the coordinator adds itself. Among workers it needs the name that they reach it by.
         Some((_, 0, 1..)) => Some(
-            "the coordinator of Citus does not count among its nodes; have an administrator run on it: \
+            "the Citus coordinator is not registered as a node; have an administrator run on it: \
              SELECT citus_set_coordinator_host('HOST', PORT)"
                 .into(),
         ),

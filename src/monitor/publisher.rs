@@ -18,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 use crate::change_detector::ChangeDetector;
 use crate::ledger::Ledger;
 use crate::snapshot::{Data, FreshnessContext, Snapshot};
-use barkeep_base::beat::next_beat;
 use barkeep_base::clock::Moment;
 use barkeep_market::Ts;
 use barkeep_pipeline::EngineContext;
@@ -44,7 +43,7 @@ const IDLE_SHARE: u32 = 500;
 const SOONEST: Duration = Duration::from_millis(400);
 const BUSY_SHARE: u32 = 20;
 /// How often the files of the database are looked at for what another process wrote, while anybody watches.
-const LOOK: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_secs(1);
 /// How often a server is asked whether another process has added or changed symbols, while anybody watches.
 const ASK: Duration = Duration::from_millis(1_500);
 /// What the limit allows is worked out this often, and may take a five-hundredth of the time.
@@ -138,7 +137,7 @@ impl SnapshotPublisher {
         let mut published = Instant::now();
         let mut rest = ChangeDetector::new(published);
         // A database on a server has no files to look at.
-        let (on_file, mut glance) = (self.engine.store.stamp().is_some(), next_beat(LOOK));
+        let (on_file, mut glanced) = (self.engine.store.stamp().is_some(), published);
         let (mut aged, mut last, mut looked, mut writes_seen) = (published, published, published, published);
         let (mut changed, mut wanted) = (false, false);
         let (mut state, mut runs) = (live.borrow().state, live.borrow().runs.len());
@@ -228,9 +227,9 @@ impl SnapshotPublisher {
                     pending = Some(tokio::spawn(Arc::clone(&self).reread()));
                 }
                 // Another process may have written: a glance at the files is far cheaper than a reading.
-                () = tokio::time::sleep_until(glance), if on_file && !changed && self.snapshot.receiver_count() > 0 => {
-                    glance = next_beat(LOOK);
-                    changed = rest.look(self.engine.store.stamp(), Instant::now());
+                () = tokio::time::sleep_until(glanced + LOOK), if on_file && !changed && self.snapshot.receiver_count() > 0 => {
+                    glanced = Instant::now();
+                    changed = rest.look(self.engine.store.stamp(), glanced);
                 }
                 () = self.budget_changed.notified() => {
                     self.age();

@@ -259,7 +259,7 @@ const fn command(
     }
 }
 
-/// Where `n` is free for a command: on the log it goes to the next match.
+/// Every screen but the log, where `n` goes to the next match and nothing can be moved sideways.
 const NOT_LOG: ActionScope = ActionScope::On(&[
     Screen::Overview,
     Screen::Symbols,
@@ -272,16 +272,6 @@ const NOT_LOG: ActionScope = ActionScope::On(&[
 /// Where lists have columns.
 const WITH_COLUMNS: ActionScope =
     ActionScope::On(&[Screen::Overview, Screen::Symbols, Screen::Executions, Screen::Vendor, Screen::Failures]);
-/// Where something can be moved sideways: columns, days or bars.
-const SIDEWAYS: ActionScope = ActionScope::On(&[
-    Screen::Overview,
-    Screen::Symbols,
-    Screen::Coverage,
-    Screen::Detail,
-    Screen::Executions,
-    Screen::Vendor,
-    Screen::Failures,
-]);
 const TABLES: ActionScope = ActionScope::On(&[Screen::Symbols, Screen::Coverage]);
 const WITH_SERIES: ActionScope = ActionScope::On(&[
     Screen::Overview,

@@ -129,7 +129,10 @@ fn other_lists_show_all_columns_too_and_elsewhere_it_says_why_not() {
         press(&mut model, screen);
         let narrow = show(&mut model);
         press(&mut model, "right");
-        assert!(model.toasts.iter().any(|toast| toast.text.contains("only while all columns are shown")), "{screen}");
+        assert!(
+            model.toasts.iter().any(|toast| toast.text.contains("only in a list that shows all columns")),
+            "{screen}"
+        );
         press(&mut model, "w");
         let before = show(&mut model);
         for _ in 0..10 {

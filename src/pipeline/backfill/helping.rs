@@ -145,7 +145,7 @@ impl Helper<'_> {
             // Nothing more is written with what belongs to a refused page.
             self.runs.remove(&key.0);
             if matches!(error, StoreError::TakenOver(_)) {
-                tracing::warn!(execution = %key.0, "an item ended here: {error}");
+                tracing::warn!(execution = %key.0, "stopped work on an item of a shared plan: {error}");
             } else {
                 self.back_off(&error);
             }
@@ -165,7 +165,7 @@ impl Helper<'_> {
             Err(error) => Err(StoreError::Refused(error.to_string())),
         };
         if let Err(error) = ended {
-            tracing::warn!(%execution, %error, "the end of an item could not be told");
+            tracing::warn!(%execution, %error, "cannot record how an item of a shared plan ended");
         }
     }
 

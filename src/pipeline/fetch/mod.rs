@@ -86,8 +86,8 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// Makes one request when its turn has come; `follows` more are expected to be made at once after its answer. The permit is held until the answer is committed, so that no more
-    /// answers than permits wait for the database. A pause turns the request back before it starts; it then waits for its
+    /// Makes one request when its turn has come; `follows` more are expected to be made at once after its answer. The
+    /// permit is held until the answer is committed, so that no more answers than permits wait for the database. A pause turns the request back before it starts; it then waits for its
     /// turn again.
     ///
     /// # Errors

@@ -22,7 +22,6 @@ use super::retry::Retry;
 use super::tables::fleet::items;
 use super::writer::{BEGIN_READING, COMMIT, ROLLBACK, Work, Writer};
 use super::{OwnItem, Result, SeriesId, StoreError, fault};
-use barkeep_base::beat::next_beat;
 use barkeep_base::process;
 use barkeep_base::timing::{self, Phase};
 use fence::{Fence, Fenced, ran_out};
@@ -182,7 +181,7 @@ impl Database {
             };
         }
         loop {
-            tokio::time::sleep_until(next_beat(EVERY)).await;
+            tokio::time::sleep(EVERY).await;
             if let Err(error) = self.check_identity() {
                 return error;
             }

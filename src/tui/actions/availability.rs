@@ -34,7 +34,7 @@ pub(super) fn explain(model: &Model) -> Availability {
 /// There are days, bars, or columns that may be out of sight.
 pub(super) fn sideways(model: &Model) -> Availability {
     let moves = matches!(model.screen, Screen::Coverage | Screen::Detail) || model.wide.is_some();
-    if moves { Ok(()) } else { no("only while all columns are shown") }
+    if moves { Ok(()) } else { no("only in a list that shows all columns") }
 }
 
 /// A line of the log was looked for.

@@ -1,7 +1,7 @@
 //! Actions that move the selection, between lists and back.
 
 use super::availability::sideways;
-use super::{ActionId, ActionScope, Group, SIDEWAYS, Spec, view_action};
+use super::{ActionId, ActionScope, Group, NOT_LOG, Spec, view_action};
 use crate::model::screen::Screen;
 
 const fn navigate(
@@ -18,24 +18,24 @@ pub(super) const SPECS: &[Spec] = &[
     navigate(ActionId::Up, "up", "up", "Select the row above", &["up", "k", "ctrl-p", "ctrl-y"]),
     navigate(ActionId::Down, "down", "down", "Select the row below", &["down", "j", "ctrl-n", "ctrl-e"]),
     Spec {
-        scope: SIDEWAYS,
+        scope: NOT_LOG,
         enabled: sideways,
         ..navigate(
             ActionId::Left,
             "left",
             "left",
-            "Previous day; in Detail, the previous bar; in a list with all columns, the column before",
+            "Previous day; in Detail, the previous bar; in a list with all columns, scroll left",
             &["left", "h"],
         )
     },
     Spec {
-        scope: SIDEWAYS,
+        scope: NOT_LOG,
         enabled: sideways,
         ..navigate(
             ActionId::Right,
             "right",
             "right",
-            "Next day; in Detail, the next bar; in a list with all columns, the column behind",
+            "Next day; in Detail, the next bar; in a list with all columns, scroll right",
             &["right", "l"],
         )
     },

@@ -63,7 +63,7 @@ pub(super) const SPECS: &[Spec] = &[
     },
     sort(SortBy::Symbol, "sort-symbol", "symbol", "Sort by symbol", &["sa"]),
     sort(SortBy::Class, "sort-class", "class", "Sort by asset class", &["sc"]),
-    sort(SortBy::Criticality, "sort-criticality", "RPO", "Sort by criticality, and so by what is allowed", &["sr"]),
+    sort(SortBy::Criticality, "sort-criticality", "RPO", "Sort by criticality, which sets the RPO", &["sr"]),
     sort(SortBy::Timeframe, "sort-timeframe", "timeframe", "Sort by timeframe", &["st"]),
     sort(SortBy::Newest, "sort-newest", "newest bar", "Sort by the newest bar", &["sn"]),
     sort(SortBy::Bars, "sort-bars", "bars", "Sort by the number of bars", &["sb"]),
@@ -150,7 +150,7 @@ pub(super) const SPECS: &[Spec] = &[
             ActionId::Wide,
             "wide",
             "",
-            "Show every column, over the whole width, or only those that fit; left and right reach what is outside",
+            "Show every column, over the whole width, or only those that fit; left and right scroll",
             &["w"],
         )
     },
