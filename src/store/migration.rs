@@ -46,6 +46,7 @@ const STEPS: &[Step] = &[
     step!(13, "narrow features", "0013_narrow_features.sql"),
     step!(14, "plan items", "0014_plan_items.sql"),
     step!(15, "market data by keys", "0015_market_data_by_keys.sql"),
+    step!(16, "views for DuckDB", "0016_views_for_duckdb.sql"),
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {

@@ -240,3 +240,42 @@ async fn with_an_interrupted_write_are_read_as_they_were_before_it() {
     assert_eq!(store.symbols().await.unwrap().len(), 1);
     store.close().await;
 }
+
+/// `DuckDB` reads the text of a view as its own SQL.
+#[tokio::test(flavor = "multi_thread")]
+async fn views_are_written_in_words_that_duckdb_shares() {
+    let db = Db::sqlite().await;
+    let mut raw = db.raw().await;
+    let views = raw.texts("SELECT sql FROM sqlite_schema WHERE type = 'view' ORDER BY name").await;
+    assert_eq!(views.len(), 4, "{views:?}");
+    for view in &views {
+        for word in
+            [" date(", "(date(", "datetime(", "julianday(", "unixepoch", "'%s'", "'now'", "AS INTEGER)", "AS REAL)"]
+        {
+            assert!(!view.contains(word), "{word} in {view}");
+        }
+        let joined = view.split("LEFT JOIN").skip(1).filter_map(|join| join.split_once(" ON "));
+        for (_, on) in joined {
+            let on = on.lines().next().unwrap();
+            assert!(!on.contains("SELECT") && !on.ends_with('('), "a subquery in the ON of an outer join: {on}");
+        }
+    }
+    assert_eq!(raw.int("SELECT CAST(abs(ts - unixepoch() * 1000) <= 2000 AS INTEGER) FROM utc_now").await, 1);
+    // Each day of 130 years has its own date.
+    let right =
+        "WITH RECURSIVE days (ts) AS (SELECT 0 UNION ALL SELECT ts + 86400000 FROM days WHERE ts < 4102358400000)
+        SELECT COUNT(*) FROM days AS d JOIN utc_months AS m ON m.start_ts = (
+            SELECT MAX(k.start_ts) FROM utc_months AS k WHERE k.start_ts <= d.ts)
+        WHERE m.month || printf('-%02d', (d.ts - m.start_ts) / 86400000 + 1) = date(d.ts / 1000, 'unixepoch')";
+    assert_eq!(raw.int(right).await, 47_482);
+    // The time is right in every year: leap days, and both sides of midnight.
+    let text = views.iter().find(|view| view.starts_with("CREATE VIEW utc_now AS")).unwrap();
+    let at_any_time = text.replace("CREATE VIEW utc_now AS", "").replace("CURRENT_TIMESTAMP", "d.at");
+    let wrong = format!(
+        "WITH RECURSIVE days (ts) AS (SELECT 86399 UNION ALL SELECT ts + 43201 FROM days WHERE ts < 4102358400)
+         SELECT COUNT(*) FROM (SELECT ts, datetime(ts, 'unixepoch') AS at FROM days) AS d
+         WHERE ({at_any_time}) <> d.ts * 1000"
+    );
+    assert_eq!(raw.int(&wrong).await, 0);
+    db.finish().await;
+}

@@ -1,0 +1,2 @@
+-- Of SQLite only.
+SELECT 1;
