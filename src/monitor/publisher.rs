@@ -42,8 +42,6 @@ const IDLE_SHARE: u32 = 500;
 /// After a change it is read no sooner than this after the last time, and may take a twentieth of the time.
 const SOONEST: Duration = Duration::from_millis(400);
 const BUSY_SHARE: u32 = 20;
-/// How often the files of the database are looked at for what another process wrote, while anybody watches.
-const LOOK: Duration = Duration::from_secs(1);
 /// How often a server is asked whether another process has added or changed symbols, while anybody watches.
 const ASK: Duration = Duration::from_millis(1_500);
 /// What the limit allows is worked out this often, and may take a five-hundredth of the time.
@@ -137,13 +135,13 @@ impl SnapshotPublisher {
         let mut published = Instant::now();
         let mut rest = ChangeDetector::new(published);
         // A database on a server has no files to look at.
-        let (on_file, mut glanced) = (self.engine.store.stamp().is_some(), published);
+        let mut files = self.engine.store.stamps();
         let (mut aged, mut last, mut looked, mut writes_seen) = (published, published, published, published);
         let (mut changed, mut wanted) = (false, false);
         let (mut state, mut runs) = (live.borrow().state, live.borrow().runs.len());
         let (mut config, mut calendar) = (self.engine.config.subscribe(), self.engine.calendar.subscribe());
         // By itself: a database that is away keeps whoever asks it waiting.
-        let asking = (!on_file).then(|| tokio::spawn(Arc::clone(&self).ask_for_symbols()));
+        let asking = files.is_none().then(|| tokio::spawn(Arc::clone(&self).ask_for_symbols()));
         loop {
             let stuck = self.snapshot.borrow().live.write_waits_since.is_some();
             let cost = Duration::from_secs_f64(self.reading.borrow().data.read_ms.max(0.0) / 1000.0);
@@ -226,10 +224,11 @@ impl SnapshotPublisher {
                     rest.read(last);
                     pending = Some(tokio::spawn(Arc::clone(&self).reread()));
                 }
-                // Another process may have written: a glance at the files is far cheaper than a reading.
-                () = tokio::time::sleep_until(glanced + LOOK), if on_file && !changed && self.snapshot.receiver_count() > 0 => {
-                    glanced = Instant::now();
-                    changed = rest.look(self.engine.store.stamp(), glanced);
+                // Another process may have written, while anybody watches: a glance at the files is far cheaper than a reading.
+                Ok(()) = async { match files.as_mut() { Some(files) => files.changed().await, None => std::future::pending().await } },
+                    if !changed && self.snapshot.receiver_count() > 0 =>
+                {
+                    changed = rest.look(self.engine.store.stamp(), Instant::now());
                 }
                 () = self.budget_changed.notified() => {
                     self.age();

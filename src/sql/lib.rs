@@ -7,6 +7,7 @@ mod copy;
 pub mod fault;
 pub mod feature_row;
 pub mod field;
+pub mod file_watch;
 pub mod load;
 pub mod nodelay;
 pub mod open_writes;

@@ -39,6 +39,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use barkeep_base::clock::Moment;
@@ -69,6 +70,11 @@ pub trait Store: Send + Sync {
         None
     }
 
+    /// [`Self::stamp`] as it is seen every second, told when it changes; `None` where there is none.
+    fn stamps(&self) -> Option<watch::Receiver<Option<Stamp>>> {
+        None
+    }
+
     /// Something that differs after symbols or series were added, changed or removed, whoever did it; `None` where
     /// [`Store::stamp`] tells.
     async fn symbols_mark(&self) -> Result<Option<[i64; 3]>> {
@@ -93,7 +99,7 @@ pub trait Store: Send + Sync {
         None
     }
 
-    /// Waits until it is so, looking every two seconds. A server is asked meanwhile whether it is there.
+    /// Waits until it is so, looking every second. A server is asked meanwhile whether it is there.
     async fn gone(&self) -> StoreError {
         std::future::pending().await
     }

@@ -53,6 +53,26 @@ async fn tell_by_their_stamp_that_somebody_wrote() {
     assert_eq!(store.stamp(), None, "nothing to look at");
 }
 
+#[tokio::test]
+async fn wake_who_waits_for_a_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", dir.path().join("bars.db").display());
+    let (store, other) = (open(&url, false).await.unwrap(), open(&url, false).await.unwrap());
+    let mut stamps = store.stamps().unwrap();
+    assert_eq!(*stamps.borrow_and_update(), store.stamp());
+    let within = |seconds| std::time::Duration::from_secs(seconds);
+    assert!(tokio::time::timeout(within(3), stamps.changed()).await.is_err(), "nobody has written");
+    other.put_symbols(&[symbol_row("A", &[])]).await.unwrap();
+    tokio::time::timeout(within(5), stamps.changed()).await.unwrap().unwrap();
+    assert_eq!(*stamps.borrow_and_update(), store.stamp());
+    other.close().await;
+    store.close().await;
+    drop((store, other));
+    // The thread ends with the store.
+    let ended = async { while stamps.changed().await.is_ok() {} };
+    tokio::time::timeout(within(5), ended).await.unwrap();
+}
+
 /// Reads go on while another program holds the lock, so only the write that does not end tells of it.
 #[tokio::test]
 async fn tell_how_long_a_write_has_waited_for_a_lock() {

@@ -8,7 +8,11 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use tokio::sync::watch;
+
 use crate::{Result, StoreError};
+use barkeep_sql::file_watch::FileWatch;
+use barkeep_sql::stamp::Stamp;
 
 /// Device and inode.
 type Id = (u64, u64);
@@ -23,12 +27,20 @@ pub(crate) struct Identity {
     log: Mutex<Option<Id>>,
     /// Once noticed it stays so: what was written meanwhile is in nobody's file.
     gone: OnceLock<String>,
+    /// Begun when somebody first waits for a change.
+    watch: OnceLock<Option<FileWatch>>,
 }
 
 impl Identity {
     /// Of the file that is about to be opened.
     pub(crate) fn of(path: &Path) -> Self {
-        Self { path: path.to_owned(), file: look(path).id(), log: Mutex::default(), gone: OnceLock::new() }
+        Self {
+            path: path.to_owned(),
+            file: look(path).id(),
+            log: Mutex::default(),
+            gone: OnceLock::new(),
+            watch: OnceLock::new(),
+        }
     }
 
     /// Fails when the file is not the one that was opened.
@@ -70,6 +82,15 @@ impl Identity {
         if log.is_none() && self.file.is_some() {
             *log = look(&beside(&self.path, "-wal")).id();
         }
+    }
+
+    /// The files as they are seen every second.
+    pub(crate) fn stamp(&self) -> Option<watch::Receiver<Option<Stamp>>> {
+        let start = || {
+            let failed = |error: &_| tracing::warn!(%error, "the files of the database are not watched");
+            FileWatch::start(&self.path).inspect_err(failed).ok()
+        };
+        self.watch.get_or_init(start).as_ref().map(FileWatch::stamp)
     }
 
     fn log(&self) -> std::sync::MutexGuard<'_, Option<Id>> {

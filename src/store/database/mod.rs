@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, Postgres};
 use sqlx::sqlite::{Sqlite, SqlitePool};
+use tokio::sync::watch;
 
 use super::conn::{Conn, Sql, Statements};
 use super::open_writes::OpenWrites;
@@ -24,6 +25,7 @@ use super::writer::{BEGIN_READING, COMMIT, ROLLBACK, Work, Writer};
 use super::{OwnItem, Result, SeriesId, StoreError, fault};
 use barkeep_base::process;
 use barkeep_base::timing::{self, Phase};
+use barkeep_sql::stamp::Stamp;
 use fence::{Fence, Fenced, ran_out};
 use identity::Identity;
 
@@ -171,19 +173,24 @@ impl Database {
         }
     }
 
+    fn stamps(&self) -> Option<watch::Receiver<Option<Stamp>>> {
+        self.identity.as_ref().and_then(|identity| identity.stamp())
+    }
+
     /// Waits until it is not.
     async fn watch_identity(&self) -> StoreError {
-        const EVERY: Duration = Duration::from_secs(2);
-        if self.identity.is_none() {
+        let Some(mut stamp) = self.stamps() else {
             return match (&self.readers, &self.writer) {
                 (Readers::Postgres(_) | Readers::Pooled(_), Some(writer)) => self.watch_server(writer).await,
                 _ => std::future::pending().await,
             };
-        }
+        };
         loop {
-            tokio::time::sleep(EVERY).await;
             if let Err(error) = self.check_identity() {
                 return error;
+            }
+            if stamp.changed().await.is_err() {
+                return std::future::pending().await;
             }
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{Database, Readers, ping, read, spread};
@@ -95,6 +96,10 @@ impl Store for Database {
 
     fn stamp(&self) -> Option<Stamp> {
         self.file.as_deref().and_then(Stamp::of)
+    }
+
+    fn stamps(&self) -> Option<watch::Receiver<Option<Stamp>>> {
+        self.stamps()
     }
 
     async fn symbols_mark(&self) -> Result<Option<[i64; 3]>> {
