@@ -60,6 +60,11 @@ impl Spent {
     pub fn of(&self, phase: Phase) -> Duration {
         self.0.get(phase as usize).map_or(Duration::ZERO, |sum| Duration::from_nanos(sum.load(Ordering::Relaxed)))
     }
+
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        Phase::ALL.into_iter().map(|phase| self.of(phase)).sum()
+    }
 }
 
 tokio::task_local! {

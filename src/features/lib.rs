@@ -1,10 +1,12 @@
-//! Features of stored bars: brought up to date, and reported on. Bars that were just written need not be read again
+//! Features of stored bars: brought up to date, and reported on. Bars that are being written need not be read again
 //! ([`Recent`]).
 
 mod batch;
 mod recent;
 mod refresh;
 mod report;
+mod streams;
 
 pub use recent::Recent;
 pub use refresh::{Refresh, Refreshed, SeriesRef};
+pub use streams::Written;

@@ -1,13 +1,18 @@
 //! Bars of the run that were just written, so that features are computed without reading them back.
 //!
-//! Only of series that this run has filled from nothing, and only while every bar of theirs passed through here: the count
+//! What follows in order is computed at once ([`crate::streams`]). The rest is kept for when it is complete: only
+//! of series that this run has filled from nothing, and only while every bar of theirs passed through here: the count
 //! of changes that the store keeps of a series says so. Of anything else nothing is handed out, and the bars are read.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use barkeep_market::{Interval, Ts};
-use barkeep_store::{FeatureBar, FeatureProgress, SeriesId, SeriesWrite, Store, StoreError, TimeRange, WriteOutcome};
+use barkeep_market::{Family, Interval, Symbol, Ts};
+use barkeep_store::{
+    FeatureBar, FeatureProgress, PageCommit, SeriesId, SeriesWrite, Store, StoreError, TimeRange, WriteOutcome,
+};
+
+use crate::streams::{self, Streams, Written};
 
 /// Bars kept, 12 MB of them. With more, those that came first are read when their time comes.
 const MOST_BARS: usize = 250_000;
@@ -16,13 +21,14 @@ const MOST_BARS: usize = 250_000;
 #[derive(Debug)]
 pub struct Recent {
     kept: Mutex<Kept>,
+    streams: Mutex<Streams>,
     /// Bars that may be held.
     most: usize,
 }
 
 impl Default for Recent {
     fn default() -> Self {
-        Self { kept: Mutex::default(), most: MOST_BARS }
+        Self { kept: Mutex::default(), streams: Mutex::default(), most: MOST_BARS }
     }
 }
 
@@ -50,8 +56,52 @@ impl Recent {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn streams(&self) -> MutexGuard<'_, Streams> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Families of which one request brings all that is missing, so that their pages come in order.
+    pub fn expect_in_order(&self, families: BTreeSet<(Symbol, Family)>) {
+        self.streams().in_order = families;
+    }
+
+    /// Adds to a page the features of its bars, where those before them are known. No other page of these series may be
+    /// between here and the database.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn add_features(
+        &self,
+        store: &dyn Store,
+        series: &[Written],
+        commit: &mut PageCommit,
+        at: Ts,
+    ) -> Result<(), StoreError> {
+        let unknown = self.streams().unknown(series, commit);
+        if !unknown.is_empty() {
+            let streams = streams::open(store, &unknown, at).await?;
+            let mut all = self.streams();
+            streams.into_iter().for_each(|(series, stream)| all.begin(series, stream));
+        }
+        for write in commit.writes.iter().filter(|write| !write.bars.is_empty()) {
+            let Some(stream) = self.streams().take(write.series) else { continue };
+            let (features, stream) = stream.follow(store, write, at).await?.unzip();
+            self.streams().begin(write.series, stream.flatten());
+            commit.features.extend(features);
+        }
+        Ok(())
+    }
+
     /// Notes what a write has done.
     pub fn note(&self, write: &SeriesWrite, outcome: &WriteOutcome) {
+        if let Some(features) = outcome.features {
+            let all_new = outcome.inserted == write.bars.len() as u64 && outcome.removed == 0;
+            self.streams().written(write.series, features.written > 0, all_new && !features.superseded);
+            return;
+        }
+        if outcome.removed > 0 {
+            self.streams().end(write.series);
+        }
         let (Some(first), Some(last)) = (write.bars.first(), write.bars.last()) else {
             if outcome.removed > 0 {
                 self.kept().forget(write.series);
@@ -81,6 +131,11 @@ impl Recent {
         kept.held.push_back((write.series, range.start));
         kept.bars += count;
         kept.make_room(self.most);
+    }
+
+    /// Whether features of a series were written with its bars, since it was last asked.
+    pub(crate) fn take_written(&self, series: SeriesId) -> bool {
+        self.streams().take_written(series)
     }
 
     /// All bars of a series, if they are known here. They are handed out once.

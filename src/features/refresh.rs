@@ -97,7 +97,7 @@ impl Refresh<'_> {
                 let none = Vec::new();
                 let series =
                     Series::new(series_ref, &p, splits.get(&p.series.symbol).unwrap_or(&none), self.clock.now());
-                let touched = series.stale_from.is_some();
+                let touched = series.stale_from.is_some() | recent.take_written(p.series.id);
                 let complete = match series.stale_from {
                     Some(first) => self.compute(&series, first, recent.take(&p), &mut batch).await?,
                     None => true,
@@ -343,9 +343,7 @@ struct Series<'a> {
 impl<'a> Series<'a> {
     fn new(series_ref: &'a SeriesRef, progress: &FeatureProgress, splits: &[Split], now: Ts) -> Self {
         let today = series_ref.class.date_of(now);
-        let continuous = series_ref.class.is_continuous();
-        let in_effect = |s: &&Split| !continuous && s.is_sound() && s.date <= today;
-        let splits: Vec<Split> = splits.iter().filter(in_effect).copied().collect();
+        let splits = in_effect(series_ref.class, splits, today);
         let basis = basis(&splits);
         // Other splits put every earlier price in other terms, and the averages with them.
         let from_anchor = basis != progress.splits;
@@ -356,8 +354,14 @@ impl<'a> Series<'a> {
     }
 }
 
+/// The splits that change prices of a day in today's terms.
+pub(crate) fn in_effect(class: AssetClass, splits: &[Split], today: chrono::NaiveDate) -> Vec<Split> {
+    let counts = |s: &&Split| !class.is_continuous() && s.is_sound() && s.date <= today;
+    splits.iter().filter(counts).copied().collect()
+}
+
 /// A list of splits as text; never empty.
-fn basis(splits: &[Split]) -> String {
+pub(crate) fn basis(splits: &[Split]) -> String {
     if splits.is_empty() {
         return "none".to_owned();
     }

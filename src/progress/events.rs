@@ -133,6 +133,14 @@ pub struct ItemTiming {
     pub spent: Arc<Spent>,
 }
 
+impl ItemTiming {
+    #[must_use]
+    pub fn of_features(symbols: impl IntoIterator<Item = Symbol>, took: Duration, spent: Arc<Spent>) -> Self {
+        let symbols = symbols.into_iter().collect();
+        Self { symbols, is_features: true, timeframe: None, derives: Vec::new(), took, spent }
+    }
+}
+
 /// Gets the events of a run. Called from many tasks; must return at once.
 pub trait Listener: Send + Sync {
     fn on_event(&self, event: Event);

@@ -65,7 +65,7 @@ pub struct FeatureWrite {
 }
 
 /// What writing features did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeatureOutcome {
     /// New or changed rows.
     pub written: u64,

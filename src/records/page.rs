@@ -4,7 +4,9 @@ pub mod diff;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Coverage, PageOfItem, QuarantinedBar, RequestRow, SeriesId, SeriesStatus, StoredBar};
+use super::{
+    Coverage, FeatureOutcome, FeatureWrite, PageOfItem, QuarantinedBar, RequestRow, SeriesId, SeriesStatus, StoredBar,
+};
 use barkeep_market::evidence::Part;
 use barkeep_market::{Interval, IntervalSet, Ts};
 
@@ -60,6 +62,8 @@ pub struct PageCommit {
     pub statuses: Vec<SeriesStatus>,
     /// Set where it belongs to an item of a plan that another worker made.
     pub of_item: Option<PageOfItem>,
+    /// Features of the bars it writes, by whoever knows the bars before them.
+    pub features: Vec<FeatureWrite>,
 }
 
 /// What a commit did to one series.
@@ -81,4 +85,7 @@ pub struct WriteOutcome {
     /// 1 when nothing was written because the vendor was asked again after this answer.
     #[serde(default)]
     pub stale: u64,
+    /// What became of its features; `None` when they did not come with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<FeatureOutcome>,
 }

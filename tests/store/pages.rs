@@ -33,12 +33,14 @@ pub async fn a_page_is_all_or_nothing(db: &Db) {
         request: Some(request(1, Some(200), "ok")),
         statuses: vec![],
         of_item: None,
+        features: vec![],
     };
     let refused_late = PageCommit {
         writes: vec![good.clone()],
         request: Some(request(1, Some(200), "ok")),
         statuses: vec![status(404, "AAPL", Timeframe::M1, SeriesRunState::Completed)],
         of_item: None,
+        features: vec![],
     };
     for page in [refused_early, refused_late] {
         let result = db.store.commit_page(page).await;
@@ -152,6 +154,7 @@ pub async fn several_pages_are_one_transaction(db: &Db) {
         request: Some(request(1, Some(200), "ok")),
         statuses: vec![],
         of_item: None,
+        features: vec![],
     };
     let outcomes = db.store.commit_pages(Arc::new([of(ids[0], 1.0), of(ids[1], 2.0)])).await.unwrap();
     let inserted = WriteOutcome { inserted: 3, ..WriteOutcome::default() };
@@ -207,6 +210,7 @@ pub async fn an_older_answer_replaces_nothing_newer(db: &Db) {
             request: Some(RequestRow { started_at: Ts(T0 + at), ..request(1, Some(200), "ok") }),
             statuses: vec![],
             of_item: None,
+            features: vec![],
         }
     };
     let newest = asked(30_000, vec![bar(0, 1.0), bar(1, 1.0), bar(2, 1.0)]);

@@ -56,6 +56,8 @@ impl FeatureRunner {
         for key in items.iter().flat_map(families) {
             *waiting.entry(key).or_default() += 1;
         }
+        let alone = waiting.iter().filter(|(_, requests)| **requests == 1);
+        self.recent.expect_in_order(alone.map(|(family, _)| family.clone()).collect());
     }
 
     /// Brings the families up to date for which this was the last request.
@@ -107,14 +109,8 @@ impl FeatureRunner {
         let symbols: BTreeSet<&Symbol> =
             done.iter().filter(|one| one.touched).map(|one| &one.progress.series.symbol).collect();
         if !symbols.is_empty() {
-            self.progress.on_timing(ItemTiming {
-                symbols: symbols.into_iter().cloned().collect(),
-                is_features: true,
-                timeframe: None,
-                derives: Vec::new(),
-                took: start.elapsed(),
-                spent,
-            });
+            let symbols = symbols.into_iter().cloned();
+            self.progress.on_timing(ItemTiming::of_features(symbols, start.elapsed(), spent));
         }
         Ok(done)
     }

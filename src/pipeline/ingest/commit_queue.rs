@@ -17,12 +17,13 @@ use tokio::task::{JoinError, JoinSet};
 use super::IngestContext;
 use super::page_job::{PageJob, PageState, Received};
 use super::prepare::prepare;
-use crate::events::{Event, Listener as _};
+use crate::events::{Event, ItemTiming, Listener as _};
 use barkeep_base::format::{count, plural};
 use barkeep_base::text::printable;
 use barkeep_base::timing::{self, Phase};
-use barkeep_features::Recent;
-use barkeep_store::{PageCommit, SeriesId, Store, StoreError, WriteOutcome};
+use barkeep_features::{Recent, Written};
+use barkeep_market::Symbol;
+use barkeep_store::{PageCommit, SeriesId, SeriesWrite, Store, StoreError, WriteOutcome};
 
 /// Pages between here and the database. With more, fetchers wait.
 const PAGES: usize = 8;
@@ -30,8 +31,9 @@ const PAGES: usize = 8;
 const PAGES_MORE: usize = 4;
 /// Pages prepared at once, at least.
 const PREPARING: usize = 2;
-/// Bars that a transaction takes of further pages, beside its first: 8 MB on their way to the database.
+/// Bars that a transaction takes of further pages, beside its first: 8 MB on their way to the database, with features 16.
 const BARS: usize = 60_000;
+const BARS_WITH_FEATURES: usize = BARS / 2;
 /// Transactions handed to a writer: the one it works on, and one so that it need not wait for this queue in between
 /// (measured: 3 to 10 ms while both processors decode).
 const TRANSACTIONS: usize = 2;
@@ -142,6 +144,7 @@ impl CommitQueue {
         }
         // The first page always goes, however large; further ones as far as the batch holds them.
         let (mut further, mut is_full) = (None, false);
+        let most = if self.context.recent.is_some() { BARS_WITH_FEATURES } else { BARS };
         let pages: Vec<PageJob> = self
             .prepared
             .extract_if(.., |page| {
@@ -149,7 +152,7 @@ impl CommitQueue {
                     return false;
                 }
                 let held = further.map_or(0, |held: usize| held + page.bars());
-                is_full = held > BARS;
+                is_full = held > most;
                 if !is_full {
                     further = Some(held);
                 }
@@ -216,11 +219,20 @@ impl CommitQueue {
     fn report(&self, page: &PageJob, outcomes: Vec<WriteOutcome>) {
         let PageState::Committing { received } = &page.state else { return };
         tell(received, &outcomes, page.families.len());
+        if outcomes.iter().any(|outcome| outcome.features.is_some()) {
+            let symbols: BTreeSet<Symbol> = received.iter().map(|received| received.series.0.clone()).collect();
+            let spent = Arc::clone(&page.spent_on_features);
+            self.context.progress.on_timing(ItemTiming::of_features(symbols, spent.total(), spent));
+        }
         for (received, outcome) in received.iter().zip(outcomes) {
             let (symbol, timeframe) = received.series.clone();
             {
                 let mut statuses = self.context.statuses.lock().unwrap_or_else(PoisonError::into_inner);
                 statuses.add(&received.series, received.bars, outcome, page.fetched_at);
+                if let Some(features) = outcome.features {
+                    statuses.add_features(&received.series, features.written, None);
+                    self.context.progress.add_features(features.written);
+                }
             }
             self.context.progress.on_event(Event::Committed {
                 item: page.of.map(|of| of.item),
@@ -263,25 +275,53 @@ fn tell(received: &[Received], outcomes: &[WriteOutcome], families: usize) {
     }
 }
 
-/// Commits pages together, and shares the time out by their bars.
+/// Commits pages together, and shares the time out by their rows.
 async fn commit(
     store: Arc<dyn Store>,
     recent: Option<Arc<Recent>>,
     writer: usize,
     mut pages: Vec<PageJob>,
 ) -> Committed {
+    let mut commits = Vec::with_capacity(pages.len());
+    for page in &mut pages {
+        let mut commit = page.start_commit();
+        if let Some(recent) = &recent
+            && let Err(e) = add_features(store.as_ref(), recent, page, &mut commit).await
+        {
+            return (writer, pages, Err(e));
+        }
+        commits.push(commit);
+    }
+    let commits: Arc<[PageCommit]> = commits.into();
     let start = Instant::now();
-    let commits: Arc<[PageCommit]> = pages.iter_mut().map(PageJob::start_commit).collect();
     let outcome = store.commit_pages(Arc::clone(&commits)).await;
     if let (Some(recent), Ok(outcomes)) = (recent, &outcome) {
         let writes = commits.iter().flat_map(|page| &page.writes);
         writes.zip(outcomes.iter().flatten()).for_each(|(write, outcome)| recent.note(write, outcome));
     }
     let took = start.elapsed();
-    let all = pages.iter().map(PageJob::bars).sum::<usize>() + pages.len();
-    for page in &pages {
-        let share = (page.bars() + 1) as f64 / all as f64;
-        page.spent.add(Phase::Database, took.mul_f64(share));
+    let of_features = |commit: &PageCommit| commit.features.iter().map(|write| write.rows.len()).sum::<usize>();
+    let all = pages.iter().map(|page| page.bars() + 1).chain(commits.iter().map(of_features)).sum::<usize>();
+    let share = |rows: usize| took.mul_f64(rows as f64 / all as f64);
+    for (page, commit) in pages.iter().zip(commits.iter()) {
+        page.spent.add(Phase::Database, share(page.bars() + 1));
+        page.spent_on_features.add(Phase::Database, share(of_features(commit)));
     }
     (writer, pages, outcome)
+}
+
+async fn add_features(
+    store: &dyn Store,
+    recent: &Recent,
+    page: &PageJob,
+    commit: &mut PageCommit,
+) -> Result<(), StoreError> {
+    let PageState::Committing { received } = &page.state else { return Ok(()) };
+    let written = |(received, write): (&Received, &SeriesWrite)| {
+        let (symbol, timeframe) = received.series.clone();
+        Written { series: write.series, symbol, timeframe, class: received.class }
+    };
+    let series: Vec<Written> = received.iter().zip(&commit.writes).map(written).collect();
+    timing::scope(Arc::clone(&page.spent_on_features), recent.add_features(store, &series, commit, page.fetched_at))
+        .await
 }

@@ -10,7 +10,7 @@ use crate::gate::GatePermit;
 use crate::index::coverage::SeriesKey;
 use crate::index::registry::SeriesIds;
 use barkeep_base::timing::Spent;
-use barkeep_market::{Bar, Interval, Timeframe, Ts};
+use barkeep_market::{AssetClass, Bar, Interval, Timeframe, Ts};
 use barkeep_plan::Horizon;
 use barkeep_store::{PageCommit, RequestRow, SeriesId, StoreError};
 
@@ -58,6 +58,8 @@ pub struct PageJob {
     pub(super) reply: Option<oneshot::Sender<Result<(), StoreError>>>,
     /// Where the time it takes is added up.
     pub(super) spent: Arc<Spent>,
+    /// The same of the features that come with its bars.
+    pub(super) spent_on_features: Arc<Spent>,
     /// Returned once the page is committed, so that an empty gate means that nothing is on its way.
     permit: Option<GatePermit>,
 }
@@ -86,6 +88,7 @@ pub(super) struct Fetched {
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) series: SeriesKey,
+    pub(super) class: AssetClass,
     pub(super) bars: u64,
     /// What is wrong with the first bar that cannot be believed.
     pub(super) doubt: Option<String>,
@@ -99,7 +102,17 @@ impl PageJob {
         let fetched_at = request.as_ref().map_or(now, |request| request.started_at);
         let families = answers.iter().map(|answer| answer.ids.base_id).collect();
         let state = PageState::Fetched(Fetched { answers, request, only: None });
-        Self { state, families, fetched_at, of: None, report: None, reply: None, spent: Arc::default(), permit: None }
+        Self {
+            state,
+            families,
+            fetched_at,
+            of: None,
+            report: None,
+            reply: None,
+            spent: Arc::default(),
+            spent_on_features: Arc::default(),
+            permit: None,
+        }
     }
 
     /// Stored bars from which `timeframe` is computed; nothing else is written.

@@ -32,7 +32,7 @@ pub(super) async fn prepare(context: &IngestContext, page: &mut PageJob) -> Resu
         for (timeframe, write) in writes(context.store.as_ref(), &context.calendar, answer, ledger, &evidence).await? {
             let series = (answer.ids.symbol.clone(), timeframe);
             let doubt = write.quarantine.first().map(|bad| format!("{}: {}", bad.bar.ts, bad.reason));
-            received.push(Received { series, bars: write.bars.len() as u64, doubt });
+            received.push(Received { series, class: answer.ids.class, bars: write.bars.len() as u64, doubt });
             commit.writes.push(write);
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{PageCommit, SeriesWrite, WriteOutcome};
-use crate::{Result, StoreError, StoredBar};
+use crate::{FeatureOutcome, Result, StoreError, StoredBar};
 use barkeep_market::quality::SEEN_TWICE;
 use barkeep_market::{Interval, Ts};
 
@@ -106,6 +106,19 @@ pub fn is_older(
         coverage.iter().filter(|(part, at)| newer(*at) && part.overlaps(range)).map(|(part, _)| *part).collect();
     later.iter().any(|part| inside(*part))
         || !later.is_empty() && bars.iter().any(|old| newer(old.fetched_at) && range.contains(old.bar.ts) && !sent(old))
+}
+
+/// Puts what became of the features of pages to the outcomes of their bars.
+pub fn note_features(pages: &[PageCommit], outcomes: &mut [Vec<WriteOutcome>], written: Vec<FeatureOutcome>) {
+    let mut written = written.into_iter();
+    for (page, outcomes) in pages.iter().zip(outcomes) {
+        for (features, became) in page.features.iter().zip(written.by_ref()) {
+            let place = page.writes.iter().position(|write| write.series == features.series);
+            if let Some(outcome) = place.and_then(|place| outcomes.get_mut(place)) {
+                outcome.features = Some(became);
+            }
+        }
+    }
 }
 
 /// A page without the writes at these places.

@@ -343,7 +343,7 @@ fn timeframes(jobs: &[ItemTiming]) -> Vec<TimeframeTime> {
 }
 
 fn features(jobs: &[ItemTiming]) -> FeatureTime {
-    let seconds = |job: &ItemTiming| Phase::ALL.into_iter().map(|phase| job.spent.of(phase).as_secs_f64()).sum::<f64>();
+    let seconds = |job: &ItemTiming| job.spent.total().as_secs_f64();
     let of_features: Vec<f64> = jobs.iter().filter(|job| job.is_features).map(seconds).collect();
     let (spent, all) = (of_features.iter().sum::<f64>(), jobs.iter().map(seconds).sum::<f64>());
     FeatureTime { jobs: of_features.len(), seconds: spent, share: if all > 0.0 { spent / all } else { 0.0 } }

@@ -98,7 +98,8 @@ async fn put(context: &DrillContext, series: &SeriesRow, oldest: Ts, price: f64)
     let write = SeriesWrite { bars: (0..BARS).map(bar).collect(), ..SeriesWrite::nothing(series.id) };
     let failed = |e: StoreError| DrillError::failed(e.to_string());
     let store = barkeep_store::open(&context.database, false).await.map_err(failed)?;
-    let page = PageCommit { writes: vec![write], request: None, statuses: Vec::new(), of_item: None };
+    let page =
+        PageCommit { writes: vec![write], request: None, statuses: Vec::new(), of_item: None, features: Vec::new() };
     let outcome = store.commit_page(page).await.map_err(failed);
     store.close().await;
     outcome.map(|_| ())

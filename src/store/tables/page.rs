@@ -16,6 +16,7 @@ use crate::tables::bars;
 use crate::tables::coverage;
 use crate::tables::coverage::profiles;
 use crate::tables::executions;
+use crate::tables::features;
 use crate::tables::fleet::{claims, items};
 use crate::tables::quarantine;
 use crate::tables::requests;
@@ -23,6 +24,7 @@ use crate::writer::Work;
 use crate::{PageCommit, RequestRow, Result, SeriesId, SeriesWrite, WriteOutcome, diff, series};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_market::{Interval, Ts};
+use barkeep_sql::feature_row;
 
 statements! {
     /// Rows: series, when; each series once.
@@ -55,6 +57,7 @@ impl Work for Commit {
     type Output = Vec<Vec<WriteOutcome>>;
 
     fn check(&self) -> Result<()> {
+        self.pages.iter().flat_map(|page| &page.features).try_for_each(feature_row::check)?;
         self.pages.iter().flat_map(|page| &page.writes).try_for_each(diff::check)
     }
 
@@ -83,6 +86,8 @@ impl Work for Commit {
                 outcome.stale = 1;
             }
         }
+        let became = features::put(conn, self.pages.iter().flat_map(|page| &page.features)).await?;
+        diff::note_features(&self.pages, &mut outcomes, became);
         claims::hold(conn, &self.owner, &written(&self.pages)).await?;
         items::note(conn, &self.owner, &self.pages, &outcomes).await?;
         Ok(outcomes)

@@ -2,7 +2,7 @@
 //!
 //! A terminal that is closed usually sends SIGHUP, but not always (a multiplexer killed, a session leader that does not
 //! forward it), and crossterm 0.29 then reads the dead terminal for ever on its own thread (crossterm issue 793). So the
-//! terminal is checked every 15 seconds too.
+//! terminal is checked every minute too.
 
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the terminal is checked. A hang-up is normally noticed by a signal, by the end of the input or by a frame that
 /// cannot be written; this is for when all of them fail, and seldom, because each check wakes an idle process.
-const CHECK_EVERY: Duration = Duration::from_secs(15);
+const CHECK_EVERY: Duration = Duration::from_mins(1);
 
 /// What happened to the process or its terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

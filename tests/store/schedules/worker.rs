@@ -248,7 +248,13 @@ impl Worker {
                 ..write(series, vec![StoredBar { fetched_at: at, ..bar(0, value) }])
             };
             let request = RequestRow { execution_id: Some(execution), started_at: at, ..request(1, Some(200), "ok") };
-            let page = PageCommit { writes: vec![written], request: Some(request), statuses: vec![], of_item: None };
+            let page = PageCommit {
+                writes: vec![written],
+                request: Some(request),
+                statuses: vec![],
+                of_item: None,
+                features: vec![],
+            };
             Ok(store.commit_page(page).await?[0].stale)
         })
     }
