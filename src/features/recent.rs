@@ -81,7 +81,9 @@ impl Recent {
         if !unknown.is_empty() {
             let streams = streams::open(store, &unknown, at).await?;
             let mut all = self.streams();
-            streams.into_iter().for_each(|(series, stream)| all.begin(series, stream));
+            for (series, stream) in streams {
+                all.begin(series, stream);
+            }
         }
         for write in commit.writes.iter().filter(|write| !write.bars.is_empty()) {
             let Some(stream) = self.streams().take(write.series) else { continue };

@@ -71,7 +71,7 @@ impl News {
     /// Waits until something may have changed; false at the end.
     fn wait(&self) -> bool {
         let Some(told) = &self.told else { return !self.has_ended_within(PAUSE, None) };
-        if self.has_ended_within(PAUSE - SETTLE, None)
+        if self.has_ended_within(PAUSE.saturating_sub(SETTLE), None)
             || self.has_ended_within(ANYWAY, Some(told))
             || self.has_ended_within(SETTLE, None)
         {
@@ -89,7 +89,7 @@ impl News {
         let mut waited = vec![PollFd::new(&self.ended, PollFlags::IN)];
         waited.extend(told.map(|told| PollFd::new(told, PollFlags::IN)));
         // A signal makes for one look more.
-        poll(&mut waited, Some(&longest)).is_ok() && !waited[0].revents().is_empty()
+        poll(&mut waited, Some(&longest)).is_ok() && waited.first().is_some_and(|end| !end.revents().is_empty())
     }
 }
 

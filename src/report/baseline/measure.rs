@@ -12,7 +12,6 @@ use super::processor::ProcessorTime;
 use super::scratch::Scratch;
 use super::verdict::{Circumstances, Diagnosis, verdict};
 use barkeep_base::clock::Clock;
-use barkeep_base::timing::Phase;
 use barkeep_config::{BaselineLoad, Config, Mode, Policy, Settings};
 use barkeep_market::ts::DAY;
 use barkeep_market::{Timeframe, Ts};

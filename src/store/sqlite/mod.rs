@@ -233,8 +233,8 @@ fn readers(options: SqliteConnectOptions) -> SqlitePool {
 
 /// A connection to a file that exists, through a SQLite that is sound.
 pub(super) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection> {
-    let mut conn = SqliteConnection::connect_with(options).await.map_err(fault::classify)?;
     const LOOK: &str = "SELECT sqlite_version(), (SELECT COUNT(*) FROM sqlite_schema), page_size FROM pragma_page_size";
+    let mut conn = SqliteConnection::connect_with(options).await.map_err(fault::classify)?;
     let row = sqlx::query(LOOK).fetch_one(&mut conn).await.map_err(fault::classify)?;
     let version: String = row.try_get(0).map_err(fault::classify)?;
     if !is_sound(&version) {
