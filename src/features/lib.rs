@@ -5,6 +5,7 @@ mod batch;
 mod recent;
 mod refresh;
 mod report;
+mod splits;
 mod streams;
 
 pub use recent::Recent;

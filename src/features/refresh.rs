@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::batch::Batch;
 use crate::recent::{Bars, Recent};
+use crate::splits::{basis, in_effect};
 use barkeep_base::clock::Clock;
 use barkeep_base::timing::{self, Phase};
 use barkeep_config::Settings;
@@ -352,21 +353,6 @@ impl<'a> Series<'a> {
         let (timeframe, changes) = (progress.series.timeframe, progress.changes);
         Self { target: series_ref, timeframe, changes, splits, basis, today, stale_from, from_anchor }
     }
-}
-
-/// The splits that change prices of a day in today's terms.
-pub(crate) fn in_effect(class: AssetClass, splits: &[Split], today: chrono::NaiveDate) -> Vec<Split> {
-    let counts = |s: &&Split| !class.is_continuous() && s.is_sound() && s.date <= today;
-    splits.iter().filter(counts).copied().collect()
-}
-
-/// A list of splits as text; never empty.
-pub(crate) fn basis(splits: &[Split]) -> String {
-    if splits.is_empty() {
-        return "none".to_owned();
-    }
-    let words: Vec<String> = splits.iter().map(|s| format!("{} {}:{}", s.date, s.from, s.to)).collect();
-    words.join(", ")
 }
 
 enum RefreshError {

@@ -13,7 +13,7 @@ use barkeep_market::{AssetClass, Bar, Family, Interval, Symbol, Timeframe, Ts};
 use barkeep_store::adjusted::Adjusting;
 use barkeep_store::{FeatureRow, FeatureWrite, PageCommit, SeriesId, SeriesWrite, Store, StoreError};
 
-use crate::refresh::{basis, in_effect};
+use crate::splits::{basis, in_effect};
 
 #[derive(Debug, Default)]
 pub(crate) struct Streams {

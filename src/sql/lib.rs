@@ -7,12 +7,11 @@ mod copy;
 pub mod fault;
 pub mod feature_row;
 pub mod field;
-pub mod file_watch;
+pub mod file;
 pub mod load;
 pub mod nodelay;
 pub mod open_writes;
 pub mod retry;
-pub mod stamp;
 pub mod writer;
 
 use barkeep_records::{Result, SeriesId, StoreError};

@@ -3,7 +3,6 @@
 
 pub(crate) mod fence;
 mod heartbeat;
-pub(crate) mod identity;
 mod store;
 
 use std::path::PathBuf;
@@ -25,9 +24,9 @@ use super::writer::{BEGIN_READING, COMMIT, ROLLBACK, Work, Writer};
 use super::{OwnItem, Result, SeriesId, StoreError, fault};
 use barkeep_base::process;
 use barkeep_base::timing::{self, Phase};
-use barkeep_sql::stamp::Stamp;
+use barkeep_sql::file::identity::Identity;
+use barkeep_sql::file::stamp::Stamp;
 use fence::{Fence, Fenced, ran_out};
-use identity::Identity;
 
 /// Connections that only read.
 pub(super) enum Readers {

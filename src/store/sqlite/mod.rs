@@ -25,11 +25,11 @@ use super::writer::{Connect, Owned, Writer};
 use super::{Result, StoreError, fault, migration};
 
 pub(crate) use barkeep_sql::address::Address;
-pub use barkeep_sql::stamp::Stamp;
+pub use barkeep_sql::file::stamp::Stamp;
 pub use held::{HeldLock, hold};
 
-use super::database::identity::{Identity, beside};
 use barkeep_sql::address::Mode;
+use barkeep_sql::file::identity::{Identity, beside};
 
 /// Connections that read.
 const READERS: u32 = 4;

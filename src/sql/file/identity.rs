@@ -10,16 +10,16 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tokio::sync::watch;
 
+use super::stamp::Stamp;
+use super::watch::FileWatch;
 use crate::{Result, StoreError};
-use barkeep_sql::file_watch::FileWatch;
-use barkeep_sql::stamp::Stamp;
 
 /// Device and inode.
 type Id = (u64, u64);
 
 /// What was opened, and where.
 #[derive(Debug)]
-pub(crate) struct Identity {
+pub struct Identity {
     path: PathBuf,
     /// `None` where the system has no such numbers.
     file: Option<Id>,
@@ -33,7 +33,8 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// Of the file that is about to be opened.
-    pub(crate) fn of(path: &Path) -> Self {
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
             file: look(path).id(),
@@ -43,8 +44,11 @@ impl Identity {
         }
     }
 
-    /// Fails when the file is not the one that was opened.
-    pub(crate) fn check(&self) -> Result<()> {
+    /// Whether it is still there.
+    ///
+    /// # Errors
+    /// When the file is not the one that was opened.
+    pub fn check(&self) -> Result<()> {
         let Some(file) = self.file else { return Ok(()) };
         let what = match self.gone.get() {
             Some(what) => what,
@@ -72,12 +76,12 @@ impl Identity {
     }
 
     /// The writing connection is given up; SQLite deletes the log with the last one.
-    pub(crate) fn ended(&self) {
+    pub fn ended(&self) {
         *self.log() = None;
     }
 
     /// The writing connection has begun a transaction, so its log exists.
-    pub(crate) fn began(&self) {
+    pub fn began(&self) {
         let mut log = self.log();
         if log.is_none() && self.file.is_some() {
             *log = look(&beside(&self.path, "-wal")).id();
@@ -85,7 +89,7 @@ impl Identity {
     }
 
     /// The files as they are seen every second.
-    pub(crate) fn stamp(&self) -> Option<watch::Receiver<Option<Stamp>>> {
+    pub fn stamp(&self) -> Option<watch::Receiver<Option<Stamp>>> {
         let start = || {
             let failed = |error: &_| tracing::warn!(%error, "the files of the database are not watched");
             FileWatch::start(&self.path).inspect_err(failed).ok()
@@ -99,7 +103,8 @@ impl Identity {
 }
 
 /// The file of SQLite's that lies beside a database.
-pub(crate) fn beside(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {
+#[must_use]
+pub fn beside(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

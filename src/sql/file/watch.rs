@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tokio::sync::watch;
 
-use crate::stamp::Stamp;
+use super::stamp::Stamp;
 
 /// Between two looks at files that change.
 const PAUSE: Duration = Duration::from_secs(1);
