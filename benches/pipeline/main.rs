@@ -167,7 +167,7 @@ impl Bench {
             ours.push(run.bars as f64 / seconds(run.wall));
             if !self.once {
                 let empty = self.sqlite_url("yardstick.db");
-                let took = sqlite::insert_loop(&url, &empty, run.bars).await;
+                let took = sqlite::insert_loop(&sqlite::BARS, &url, &empty, run.bars).await;
                 println!("  {:<22} {:>6.2} s", "prepared insert loop", seconds(took));
                 plain.push(run.bars as f64 / seconds(took));
             }
@@ -190,7 +190,7 @@ impl Bench {
     }
 
     async fn features_into(&self, database: &str, fresh: impl AsyncFn(usize) -> String) {
-        let mut shares = Vec::new();
+        let (mut shares, mut bounds) = (Vec::new(), Vec::new());
         for round in 0..self.rounds() {
             let mut rates = [0.0; 2];
             for (n, (rate, features)) in rates.iter_mut().zip([false, true]).enumerate() {
@@ -199,6 +199,16 @@ impl Bench {
                 let run = measured(&what, &self.vendor, &url, features, Mode::Pipeline).await;
                 assert_eq!(run.feature_rows, if features { run.bars } else { 0 }, "each bar has its features");
                 *rate = run.bars as f64 / seconds(run.wall);
+                if features && database == "SQLite" && !self.once {
+                    let mut plain = [0.0; 2];
+                    for (took, table) in plain.iter_mut().zip([sqlite::BARS, sqlite::FEATURES]) {
+                        let empty = self.sqlite_url("yardstick.db");
+                        *took = seconds(sqlite::insert_loop(&table, &url, &empty, run.bars).await);
+                    }
+                    let [bars, rows] = plain;
+                    bounds.push(bars / (bars + rows));
+                    println!("  {:<22} {bars:>6.2} s for bars, {rows:.2} s for features", "prepared insert loop");
+                }
                 self.drop_database(&url).await;
             }
             let [without, with] = rates;
@@ -211,6 +221,9 @@ impl Bench {
             "features   into {database}: {share:.2} of the bars a second of the same run without (reach: >= 0.65) {}",
             verdict(share >= 0.65)
         );
+        if !bounds.is_empty() {
+            println!("features   the prepared insert loop alone: {:.2}", median(bounds));
+        }
     }
 
     async fn drop_database(&self, url: &str) {

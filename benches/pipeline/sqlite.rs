@@ -6,26 +6,42 @@ use std::time::{Duration, Instant};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
-const COLUMNS: &str = "series_id, ts, open, high, low, close, volume, vwap, trades, provisional, quality_score, \
-                       quality_notes, fetched_at";
+/// A table, its columns, and the order in which the pipeline wrote its rows: that of the pages they came in.
+pub(crate) struct Table {
+    name: &'static str,
+    columns: &'static str,
+    order: &'static str,
+}
+
+pub(crate) const BARS: Table = Table {
+    name: "bars",
+    columns: "series_id, ts, open, high, low, close, volume, vwap, trades, provisional, quality_score, quality_notes, fetched_at",
+    order: "fetched_at, series_id, ts",
+};
+pub(crate) const FEATURES: Table = Table {
+    name: "feature_values",
+    columns: "id, log_return, volatility_20, volatility_50, atr, rolling_volume_20, volume_ratio, rsi_14, macd, macd_signal, \
+              sma_20, sma_50, ema_20, ema_50, bb_upper, bb_lower, labels, computed_at",
+    order: "computed_at, id",
+};
 
 fn path(url: &str) -> &str {
     url.trim_start_matches("sqlite:")
 }
 
 /// `filled` and `empty` are URLs of files.
-pub(crate) async fn insert_loop(filled: &str, empty: &str, bars: u64) -> Duration {
+pub(crate) async fn insert_loop(table: &Table, filled: &str, empty: &str, count: u64) -> Duration {
+    let Table { name, columns, order } = table;
+    let width = columns.split(',').count();
     // The schema as barkeep makes it.
     barkeep::store::open(empty, false).await.unwrap().close().await;
     let rows: Vec<Vec<Value>> = {
         let source = Connection::open(path(filled)).unwrap();
-        // In the order of the pages they came in: the order in which the pipeline wrote them.
-        let mut select =
-            source.prepare(&format!("SELECT {COLUMNS} FROM bars ORDER BY fetched_at, series_id, ts")).unwrap();
-        let read = select.query_map([], |row| (0..13).map(|k| row.get(k)).collect::<rusqlite::Result<Vec<Value>>>());
+        let mut select = source.prepare(&format!("SELECT {columns} FROM {name} ORDER BY {order}")).unwrap();
+        let read = select.query_map([], |row| (0..width).map(|k| row.get(k)).collect::<rusqlite::Result<Vec<Value>>>());
         read.unwrap().collect::<rusqlite::Result<_>>().unwrap()
     };
-    assert_eq!(rows.len() as u64, bars);
+    assert_eq!(rows.len() as u64, count);
     let mut target = Connection::open(path(empty)).unwrap();
     target.execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY").unwrap();
     target.execute(&format!("ATTACH '{}' AS filled", path(filled)), []).unwrap();
@@ -34,8 +50,8 @@ pub(crate) async fn insert_loop(filled: &str, empty: &str, bars: u64) -> Duratio
     let start = Instant::now();
     let transaction = target.transaction().unwrap();
     {
-        let places = ["?"; 13].join(", ");
-        let mut insert = transaction.prepare(&format!("INSERT INTO bars ({COLUMNS}) VALUES ({places})")).unwrap();
+        let places = vec!["?"; width].join(", ");
+        let mut insert = transaction.prepare(&format!("INSERT INTO {name} ({columns}) VALUES ({places})")).unwrap();
         for row in &rows {
             insert.execute(params_from_iter(row)).unwrap();
         }

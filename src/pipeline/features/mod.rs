@@ -4,7 +4,8 @@
 //! is brought up to date when the last request for it in this round has ended ([`FeatureRunner::ended`]), so that each bar is
 //! computed once however its pages arrive; at the end of the run everything else of its symbols follows
 //! ([`FeatureRunner::finish`]): series left behind by a crash or a failure, series filled while features were switched off,
-//! and series whose symbol has another list of splits. No page waits for any of this.
+//! and series whose symbol has another list of splits. What has got its features with its bars ([`Recent::add_features`]) is left
+//! as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};

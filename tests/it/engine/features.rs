@@ -277,6 +277,31 @@ async fn a_killed_run_leaves_nothing_out_of_date_behind_the_next() {
     assert_up_to_date(&bench.database).await;
 }
 
+/// Each page is one transaction with its features, so no instant is wrong to be killed at.
+fn in_pages() -> SimConfig {
+    SimConfig { base_limit: 3_000, latency: Duration::from_millis(60), ..SimConfig::default() }
+}
+
+on_both!(a_killed_first_run_leaves_no_bar_without_features, in_pages());
+async fn a_killed_first_run_leaves_no_bar_without_features(bench: Bench) {
+    let args = ["AAPL", "ETH", "--timeframes", "5m,1h,1d", "--from", "2024-02-01", "--to", "2024-03-29"];
+    let mut child = bench.spawn(&[&["backfill", "--json"][..], &args].concat());
+    while bench.sim.log().len() < 18 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be killed");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    child.kill().await.unwrap();
+    let bars = bench.count("SELECT count(*) FROM bars").await;
+    assert!(bars > 1_000, "{bars}");
+    let joined = "SELECT count(*) FROM bars AS b JOIN features AS f ON f.series_id = b.series_id AND f.ts = b.ts";
+    assert_eq!(bench.count(joined).await, bars);
+    assert_eq!(bench.count("SELECT count(*) FROM feature_progress WHERE stale_from IS NOT NULL").await, 0);
+    let (code, run) = bench.backfill(&args).await;
+    assert_eq!(code, 0, "{run}");
+    assert!(bench.count("SELECT count(*) FROM bars").await > bars);
+    assert_up_to_date(&bench.database).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_accepted_bar_counts_at_once() {
     let bench = Bench::sqlite(SimConfig::default()).await;
