@@ -73,6 +73,30 @@ async fn wake_who_waits_for_a_change() {
     tokio::time::timeout(within(5), ended).await.unwrap();
 }
 
+/// A copy with the same size and time takes the file's place while somebody waits for it to go.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn are_noticed_to_be_replaced_by_a_copy() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bars.db");
+    let store = open(&format!("sqlite:{}", path.display()), false).await.unwrap();
+    store.put_symbols(&[symbol_row("A", &[])]).await.unwrap();
+    let waiting = {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.gone().await })
+    };
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    assert!(!waiting.is_finished());
+    let copy = path.with_extension("copy");
+    std::fs::copy(&path, &copy).unwrap();
+    let time = std::fs::metadata(&path).unwrap().modified().unwrap();
+    std::fs::File::options().write(true).open(&copy).unwrap().set_modified(time).unwrap();
+    std::fs::rename(&copy, &path).unwrap();
+    let noticed = tokio::time::timeout(std::time::Duration::from_secs(5), waiting).await.unwrap().unwrap();
+    assert!(matches!(&noticed, StoreError::Unusable(why) if why.contains("replaced")), "{noticed}");
+    store.close().await;
+}
+
 /// Reads go on while another program holds the lock, so only the write that does not end tells of it.
 #[tokio::test]
 async fn tell_how_long_a_write_has_waited_for_a_lock() {

@@ -39,9 +39,13 @@ impl FileWatch {
         let (sender, stamp) = watch::channel(Stamp::of(&path));
         let watching = move || {
             let news = News::of(&path, ended);
-            while news.wait() {
+            loop {
+                // Also before the first news: what changed until they were asked for is not among them.
                 let now = Stamp::of(&path);
                 sender.send_if_modified(|seen| std::mem::replace(seen, now) != now);
+                if !news.wait() {
+                    return;
+                }
             }
         };
         std::thread::Builder::new().name("file watch".to_owned()).spawn(watching)?;
