@@ -135,9 +135,9 @@ impl Recent {
         kept.make_room(self.most);
     }
 
-    /// Whether features of a series were written with its bars, since it was last asked.
-    pub(crate) fn take_written(&self, series: SeriesId) -> bool {
-        self.streams().take_written(series)
+    /// No page of a series comes any more in this round. Says whether some have brought their features.
+    pub(crate) fn close(&self, series: SeriesId) -> bool {
+        self.streams().close(series)
     }
 
     /// All bars of a series, if they are known here. They are handed out once.

@@ -98,7 +98,7 @@ impl Refresh<'_> {
                 let none = Vec::new();
                 let series =
                     Series::new(series_ref, &p, splits.get(&p.series.symbol).unwrap_or(&none), self.clock.now());
-                let touched = series.stale_from.is_some() | recent.take_written(p.series.id);
+                let touched = series.stale_from.is_some() | recent.close(p.series.id);
                 let complete = match series.stale_from {
                     Some(first) => self.compute(&series, first, recent.take(&p), &mut batch).await?,
                     None => true,

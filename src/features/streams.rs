@@ -85,7 +85,9 @@ impl Streams {
         }
     }
 
-    pub(crate) fn take_written(&mut self, series: SeriesId) -> bool {
+    /// Forgets a series that is complete; says whether it has got features with its bars.
+    pub(crate) fn close(&mut self, series: SeriesId) -> bool {
+        self.open.remove(&series);
         self.written.remove(&series)
     }
 

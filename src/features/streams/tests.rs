@@ -81,7 +81,8 @@ async fn pages_in_order_bring_the_features_of_one_computation() {
     // A later computation starts from a state that was kept on the way.
     let state = run.store.feature_state(run.series, Ts(6_009 * MINUTE + 1)).await.unwrap().unwrap();
     assert_eq!(state.through, Ts(6_009 * MINUTE));
-    assert!(run.recent.take_written(run.series) && !run.recent.take_written(run.series));
+    assert!(run.recent.close(run.series) && !run.recent.close(run.series));
+    assert!(run.page(bars(6_010..6_020, 10_000)).await.is_none(), "a series with bars is not begun again");
 }
 
 #[tokio::test]
