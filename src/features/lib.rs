@@ -10,4 +10,4 @@ mod streams;
 
 pub use recent::Recent;
 pub use refresh::{Refresh, Refreshed, SeriesRef};
-pub use streams::Written;
+pub use streams::PageSeries;

@@ -12,7 +12,7 @@ use barkeep_store::{
     FeatureBar, FeatureProgress, PageCommit, SeriesId, SeriesWrite, Store, StoreError, TimeRange, WriteOutcome,
 };
 
-use crate::streams::{self, Streams, Written};
+use crate::streams::{self, PageSeries, Streams};
 
 /// Bars kept, 12 MB of them. With more, those that came first are read when their time comes.
 const MOST_BARS: usize = 250_000;
@@ -73,7 +73,7 @@ impl Recent {
     pub async fn add_features(
         &self,
         store: &dyn Store,
-        series: &[Written],
+        series: &[PageSeries],
         commit: &mut PageCommit,
         at: Ts,
     ) -> Result<(), StoreError> {

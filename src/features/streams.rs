@@ -43,7 +43,7 @@ pub(crate) struct Stream {
 
 /// A series that a page writes.
 #[derive(Clone, Debug)]
-pub struct Written {
+pub struct PageSeries {
     pub series: SeriesId,
     pub symbol: Symbol,
     pub timeframe: Timeframe,
@@ -52,9 +52,9 @@ pub struct Written {
 
 impl Streams {
     /// The series that nothing is known of.
-    pub(crate) fn unknown<'w>(&self, page: &'w [Written], commit: &PageCommit) -> Vec<&'w Written> {
+    pub(crate) fn unknown<'w>(&self, page: &'w [PageSeries], commit: &PageCommit) -> Vec<&'w PageSeries> {
         let has_bars = |id| commit.writes.iter().any(|write| write.series == id && !write.bars.is_empty());
-        let is_new = |w: &&Written| {
+        let is_new = |w: &&PageSeries| {
             !self.open.contains_key(&w.series)
                 && !self.over.contains(&w.series)
                 && self.in_order.contains(&(w.symbol.clone(), w.timeframe.family()))
@@ -101,7 +101,7 @@ impl Streams {
 /// The streams of series that hold nothing yet; `None` of the others.
 pub(crate) async fn open(
     store: &dyn Store,
-    unknown: &[&Written],
+    unknown: &[&PageSeries],
     at: Ts,
 ) -> Result<Vec<(SeriesId, Option<Stream>)>, StoreError> {
     let ids: Vec<SeriesId> = unknown.iter().map(|w| w.series).collect();

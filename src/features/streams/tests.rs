@@ -40,7 +40,7 @@ impl Run {
     async fn page(&self, bars: Vec<StoredBar>) -> Option<FeatureOutcome> {
         let write = SeriesWrite { bars, ..SeriesWrite::nothing(self.series) };
         let mut commit = PageCommit { writes: vec![write.clone()], ..PageCommit::default() };
-        let of = Written {
+        let of = PageSeries {
             series: self.series,
             symbol: "AAC".parse().unwrap(),
             timeframe: Timeframe::M1,

@@ -21,7 +21,7 @@ use crate::events::{Event, ItemTiming, Listener as _};
 use barkeep_base::format::{count, plural};
 use barkeep_base::text::printable;
 use barkeep_base::timing::{self, Phase};
-use barkeep_features::{Recent, Written};
+use barkeep_features::{PageSeries, Recent};
 use barkeep_market::Symbol;
 use barkeep_store::{PageCommit, SeriesId, SeriesWrite, Store, StoreError, WriteOutcome};
 
@@ -319,9 +319,9 @@ async fn add_features(
     let PageState::Committing { received } = &page.state else { return Ok(()) };
     let written = |(received, write): (&Received, &SeriesWrite)| {
         let (symbol, timeframe) = received.series.clone();
-        Written { series: write.series, symbol, timeframe, class: received.class }
+        PageSeries { series: write.series, symbol, timeframe, class: received.class }
     };
-    let series: Vec<Written> = received.iter().zip(&commit.writes).map(written).collect();
+    let series: Vec<PageSeries> = received.iter().zip(&commit.writes).map(written).collect();
     timing::scope(Arc::clone(&page.spent_on_features), recent.add_features(store, &series, commit, page.fetched_at))
         .await
 }

@@ -27,7 +27,7 @@ pub struct Identity {
     log: Mutex<Option<Id>>,
     /// Once noticed it stays so: what was written meanwhile is in nobody's file.
     gone: OnceLock<String>,
-    /// Begun when somebody first waits for a change.
+    /// Started when somebody first waits for a change.
     watch: OnceLock<Option<FileWatch>>,
 }
 
