@@ -2,9 +2,8 @@
 
 use barkeep_sql::conn::Conn;
 use barkeep_sql::field::{collect, column};
+use barkeep_sql::layout::has_extension;
 use barkeep_store::Result;
-
-use crate::kind::has_extension;
 
 /// Why the tables of this database cannot be distributed.
 pub(crate) async fn obstacle(conn: &mut Conn<'_>) -> Result<Option<String>> {

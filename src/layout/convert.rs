@@ -5,12 +5,13 @@ use serde::Serialize;
 
 use crate::citus;
 use crate::facts::{columns, facts};
-use crate::kind::{Layout, Target, has_extension, layout};
+use crate::kind::{Target, layout};
 use crate::script::{self, Step};
 use barkeep_base::format::count;
 use barkeep_market::Ts;
 use barkeep_sql::conn::{Conn, Dialect};
 use barkeep_sql::field::{collect, column};
+use barkeep_sql::layout::{Layout, has_extension};
 use barkeep_store::upkeep::Upkeep;
 use barkeep_store::{Result, StoreError, WorkerRole};
 

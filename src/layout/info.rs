@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::kind::{Layout, layout};
 use crate::{BY_SERIES, LARGE, ON_EVERY_NODE};
 use barkeep_base::format::{bytes, count, table};
 use barkeep_market::Ts;
 use barkeep_sql::conn::{Dialect, Sql, values};
 use barkeep_sql::field::{Fields, collect, column};
+use barkeep_sql::layout::{Layout, Storage, storage};
 use barkeep_store::Result;
 use barkeep_store::upkeep::Upkeep;
 
@@ -72,10 +72,6 @@ const TABLES: [&str; 28] = [
     "workers",
 ];
 
-/// What a database of Citus takes, over its nodes.
-const ALL_NODES: &str = "SELECT CAST(SUM(CAST(result AS BIGINT)) AS BIGINT)
-    FROM run_command_on_all_nodes('SELECT pg_database_size(current_database())') WHERE success";
-
 /// Sizes, rows and growth. Counts every table, so it takes a while on a large database.
 ///
 /// # Errors
@@ -87,14 +83,9 @@ pub async fn info(upkeep: &mut Upkeep, now: Ts) -> Result<DatabaseInfo> {
         "SELECT f.freelist_count * s.page_size FROM pragma_page_size AS s, pragma_freelist_count AS f",
         "SELECT CAST(NULL AS BIGINT)",
     );
-    let layout = layout(upkeep).await?;
     let (dialect, log_bytes) = (upkeep.dialect(), upkeep.log_bytes());
-    let mut total_bytes = upkeep.size().await?;
     let mut conn = upkeep.conn();
-    if matches!(layout, Layout::Distributed { .. }) {
-        total_bytes =
-            column::<i64>(&conn.counted(ALL_NODES).await?)?.first().copied().unwrap_or_default().unsigned_abs();
-    }
+    let Storage { bytes: total_bytes, layout } = storage(&mut conn, LARGE).await?;
     let schema = column(&conn.rows(VERSION, &[]).await?)?.first().copied().unwrap_or_default();
     let unused: Vec<Option<i64>> =
         collect(&conn.rows(UNUSED, &[]).await?, |f: &mut Fields<'_>| f.next::<Option<i64>>())?;

@@ -10,9 +10,10 @@ mod info;
 mod kind;
 mod script;
 
+pub use barkeep_sql::layout::Layout;
 pub use convert::{Conversion, convert, dry_run};
 pub use info::{DatabaseInfo, TableInfo, described, info};
-pub use kind::{Layout, Partitions, Target, layout};
+pub use kind::{Partitions, Target, layout};
 
 /// The tables that grow with every bar; the others stay as they are, but with Citus.
 const LARGE: [&str; 2] = ["bars", "feature_values"];

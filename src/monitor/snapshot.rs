@@ -22,7 +22,7 @@ use barkeep_market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
 use barkeep_pipeline::index::series::{Judgement, SeriesIndex};
 use barkeep_plan::budget::Budget;
 use barkeep_service::handle::Live;
-use barkeep_store::{AlertRow, OpenAlertCount, RequestTotals, SeriesStatus, Store, StoreError, Waste};
+use barkeep_store::{AlertRow, OpenAlertCount, RequestTotals, SeriesStatus, Storage, Store, StoreError, Waste};
 pub use barkeep_vendor::limit::{HeldPlace, LimitSnapshot};
 
 /// Executions and alerts shown.
@@ -143,6 +143,9 @@ pub struct Data {
     /// The name of its file, or of the database on a server.
     #[serde(default)]
     pub database_name: String,
+    /// What it takes, and what its large tables are; absent where it does not tell.
+    #[serde(default)]
+    pub storage: Option<Storage>,
     /// How long reading all of this took, milliseconds.
     pub read_ms: f64,
     pub symbols_total: usize,
@@ -245,6 +248,7 @@ impl Data {
             generated_at: now,
             database: store.dialect().to_owned(),
             database_name: context.settings.database.name(),
+            storage: store.storage().await?,
             read_ms: 0.0,
             symbols_total: index.symbols.len(),
             series_total: index.series.len(),

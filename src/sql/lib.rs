@@ -8,6 +8,7 @@ pub mod fault;
 pub mod feature_row;
 pub mod field;
 pub mod file;
+pub mod layout;
 pub mod load;
 pub mod nodelay;
 pub mod open_writes;

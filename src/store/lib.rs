@@ -22,6 +22,7 @@ pub mod tables;
 pub mod upkeep;
 
 pub use barkeep_records::*;
+pub use barkeep_sql::layout::{Layout, Storage};
 use barkeep_sql::{conn, fault, field, load, open_writes, retry, writer};
 pub use conn::Dialect;
 pub use database::fence::AsWorker;
@@ -78,6 +79,11 @@ pub trait Store: Send + Sync {
     /// Something that differs after symbols or series were added, changed or removed, whoever did it; `None` where
     /// [`Store::stamp`] tells.
     async fn symbols_mark(&self) -> Result<Option<[i64; 3]>> {
+        Ok(None)
+    }
+
+    /// How much it takes and how its tables lie, as of the last minute; `None` where that is nobody's concern.
+    async fn storage(&self) -> Result<Option<Storage>> {
         Ok(None)
     }
 

@@ -55,6 +55,12 @@ pub async fn layout_of(db: &Db) -> Layout {
     let mut upkeep = upkeep(db).await;
     let layout = layout(&mut upkeep).await.unwrap();
     upkeep.close().await;
+    // As a service says that is started now.
+    let store = open(db.url(), true).await.unwrap();
+    let told = store.storage().await.unwrap().unwrap();
+    store.close().await;
+    assert_eq!(std::mem::discriminant(&told.layout), std::mem::discriminant(&layout), "{told:?}");
+    assert!(told.bytes > 1_000_000, "{told:?}");
     layout
 }
 

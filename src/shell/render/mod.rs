@@ -7,7 +7,7 @@ pub use summary::summary;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use barkeep_base::format::{count, hms, plural, rough, table};
+use barkeep_base::format::{bytes, count, hms, plural, rough, table};
 use barkeep_base::text::printable;
 use barkeep_base::ts::SECOND;
 use barkeep_market::{Family, Symbol, Ts};
@@ -17,7 +17,7 @@ use barkeep_pipeline::Summary;
 use barkeep_pipeline::summary::{Doubts, MissingSession};
 use barkeep_plan::budget::{Breach, Budget};
 use barkeep_plan::{Item, Plan, Request};
-use barkeep_store::{Worker, WorkerRole};
+use barkeep_store::{Layout, Storage, Worker, WorkerRole};
 
 /// Missing sessions named in a line.
 const MOST_SESSIONS: usize = 6;
@@ -192,6 +192,14 @@ fn fleet(workers: Option<&[Worker]>) -> String {
     words.join(", ")
 }
 
+/// What the database takes, after who works on it.
+fn storage(Storage { bytes: size, layout }: &Storage) -> String {
+    match layout {
+        Layout::Plain => format!(", {}", bytes(*size)),
+        other => format!(", {} in {}", bytes(*size), other.text()),
+    }
+}
+
 /// A snapshot as text, and how often stored daily bars are checked.
 #[must_use]
 pub fn snapshot(snapshot: &Snapshot, daily_checked_every: Option<Duration>) -> String {
@@ -208,7 +216,9 @@ pub fn snapshot(snapshot: &Snapshot, daily_checked_every: Option<Duration>) -> S
         snapshot.database,
         to_the_second(snapshot.generated_at)
     );
-    let _ = writeln!(out, "{}", fleet(live.fleet.as_deref()));
+    let _ = write!(out, "{}", fleet(live.fleet.as_deref()));
+    out.push_str(&snapshot.storage.as_ref().map_or_else(String::new, storage));
+    out.push('\n');
     if let Some(pause) = &live.paused {
         let reason = pause.reason.as_deref().map_or_else(String::new, |reason| format!(": {}", printable(reason)));
         let _ = writeln!(out, "paused by {} since {}{reason}", printable(&pause.by), to_the_second(pause.since));

@@ -26,6 +26,7 @@ use barkeep_base::process;
 use barkeep_base::timing::{self, Phase};
 use barkeep_sql::file::identity::Identity;
 use barkeep_sql::file::stamp::Stamp;
+use barkeep_sql::layout::KnownStorage;
 use fence::{Fence, Fenced, ran_out};
 
 /// Connections that only read.
@@ -61,6 +62,7 @@ pub(super) struct Database {
     pub(super) stale: AtomicU64,
     /// A server's: it did not answer when it was last asked whether it is there.
     pub(super) silent: AtomicBool,
+    pub(super) storage: KnownStorage,
 }
 
 enum Reader {

@@ -25,8 +25,8 @@ use crate::{
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
     HolidayRow, IdempotencyClaim, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction,
     OperatorActionRow, PageCommit, PlanStart, QuarantineRow, RequestFilter, RequestMinute, RequestRow, RequestTotals,
-    Result, SeriesClaim, SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SharedPlans, SplitRow, Stamp, Store,
-    StoreError, StoredBar, SymbolRow, TimeRange, Verdict, Waste, Worker, WriteOutcome,
+    Result, SeriesClaim, SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SharedPlans, SplitRow, Stamp, Storage,
+    Store, StoreError, StoredBar, SymbolRow, TimeRange, Verdict, Waste, Worker, WriteOutcome,
 };
 use barkeep_base::clock::Moment;
 use barkeep_base::process;
@@ -35,6 +35,7 @@ use barkeep_market::dividend::{Dividend, PriceFactors};
 use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
 use barkeep_market::{Bar, Interval, Source, Symbol, Timeframe, Ts, split::Split};
+use barkeep_sql::layout;
 use barkeep_vendor::limit::{Grant, Place};
 
 #[async_trait]
@@ -107,6 +108,13 @@ impl Store for Database {
             return Ok(None);
         }
         read!(self, symbols::mark()).map(Some)
+    }
+
+    async fn storage(&self) -> Result<Option<Storage>> {
+        if let known @ Some(_) = self.storage.newest() {
+            return Ok(known);
+        }
+        read!(self, layout::storage(["bars", "feature_values"])).map(|storage| Some(self.storage.keep(storage)))
     }
 
     fn oldest_write(&self) -> Option<Duration> {

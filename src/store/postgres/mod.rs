@@ -17,6 +17,7 @@ use super::database::{Database, Readers};
 use super::open_writes::OpenWrites;
 use super::writer::{BEGIN_READING, Connect, Owned, ROLLBACK, Writer};
 use super::{Result, StoreError, fault, migration};
+use barkeep_sql::layout::KnownStorage;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -141,6 +142,7 @@ pub(super) async fn open(
         fence: Fence::of(worker),
         stale: AtomicU64::default(),
         silent: AtomicBool::new(false),
+        storage: KnownStorage::default(),
     })
 }
 

@@ -30,6 +30,7 @@ pub use held::{HeldLock, hold};
 
 use barkeep_sql::address::Mode;
 use barkeep_sql::file::identity::{Identity, beside};
+use barkeep_sql::layout::KnownStorage;
 
 /// Connections that read.
 const READERS: u32 = 4;
@@ -96,6 +97,7 @@ fn database(readers: SqlitePool, writer: Option<Writer>, path: &Path, identity: 
         fence: Fence::of(AsWorker::default()),
         stale: AtomicU64::default(),
         silent: AtomicBool::new(false),
+        storage: KnownStorage::default(),
     }
 }
 

@@ -11,7 +11,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::Executor as _;
 use sqlx::Row as _;
 
-use crate::conn::{Conn, Dialect, Sql};
+use crate::conn::{Conn, Dialect};
 use crate::field::column;
 use crate::open::{Target, parse};
 use crate::postgres::Starting;
@@ -19,13 +19,9 @@ use crate::tables::fleet::workers;
 use crate::writer::Owned;
 use crate::{Result, StoreError, Worker, fault, migration, postgres, sqlite};
 use barkeep_base::text::printable;
+use barkeep_sql::layout::SIZE;
 
 pub use check::{CheckFinding, Invariant};
-
-const SIZE: Sql = Sql::two(
-    "SELECT p.page_count * s.page_size FROM pragma_page_count AS p, pragma_page_size AS s",
-    "SELECT pg_database_size(current_database())",
-);
 
 /// A database that exists.
 pub struct Upkeep {

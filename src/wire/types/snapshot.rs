@@ -18,7 +18,7 @@ use barkeep_runtime::console::Access;
 use barkeep_service::activity::{ActivityView, VendorSilence};
 use barkeep_service::handle::{self, EngineState, Process, Tick};
 use barkeep_service::progress::RunView;
-use barkeep_store::{EnginePause, OpenAlertCount, Worker};
+use barkeep_store::{EnginePause, OpenAlertCount, Storage, Worker};
 use barkeep_vendor::limit::{HeldPlace, LimitSnapshot};
 
 /// The rate limit of the vendor as this process sees it.
@@ -181,6 +181,12 @@ pub struct Data<'a> {
     /// The name of its file, or of the database on a server.
     #[serde(default)]
     database_name: String,
+    /// `{bytes, layout}`: what the database takes with its indexes, at most a minute old, and what bars and features are: `layout.kind`
+    /// is `plain`, `hash` or `years` (with `partitions`), `hypertables` (with `chunks`, `compressed`), `distributed` (with
+    /// `shards`, `nodes`) or `other`.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    storage: Option<Storage>,
     /// How long reading all of this took, milliseconds.
     read_ms: f64,
     symbols_total: usize,
@@ -232,6 +238,7 @@ impl<'a> From<&'a model::Data> for Data<'a> {
             generated_at: data.generated_at,
             database: data.database.clone(),
             database_name: data.database_name.clone(),
+            storage: data.storage.clone(),
             read_ms: data.read_ms,
             symbols_total: data.symbols_total,
             series_total: data.series_total,
@@ -261,6 +268,7 @@ impl From<Data<'_>> for model::Data {
             generated_at: wire.generated_at,
             database: wire.database,
             database_name: wire.database_name,
+            storage: wire.storage,
             read_ms: wire.read_ms,
             symbols_total: wire.symbols_total,
             series_total: wire.series_total,

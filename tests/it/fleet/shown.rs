@@ -6,7 +6,7 @@ use super::{bench, drop_database, until, until_works};
 use crate::support::api::Served;
 use crate::support::bench::Bench;
 use barkeep::sim::SimConfig;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(without_postgres, ignore = "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL")]
@@ -42,6 +42,8 @@ async fn the_fleet_is_told_by_everybody() {
     let out = bench.run(&["status", "--json"]).await;
     let status: Value = serde_json::from_slice(&out.stdout).unwrap();
     assert_eq!(status["fleet"].as_array().unwrap().len(), 2, "{status}");
+    assert_eq!(status["storage"]["layout"]["kind"], "plain", "{status}");
+    assert!(status["storage"]["bytes"].as_u64() > Some(1_000_000), "{status}");
 
     // One that only serves the API belongs to nobody, and takes no orders.
     let mut command = bench.command(&["run", "--headless", "--api-only"]);
@@ -73,7 +75,12 @@ async fn on_sqlite_one_process_works_and_says_so() {
     assert_eq!(status["fleet"]["shared"], false, "{status}");
     assert_eq!(served.json("/api/v1/snapshot").await["fleet"], Value::Null);
     let out = bench.run(&["status"]).await;
-    assert!(String::from_utf8_lossy(&out.stdout).contains("single process (SQLite)"));
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(text.contains("single process (SQLite), ") && text.contains(" MB\n"), "{text}");
+    let storage = served.json("/api/v1/snapshot").await["storage"].clone();
+    let path = bench.database.url().strip_prefix("sqlite:").unwrap().to_owned();
+    assert_eq!(storage["layout"], json!({"kind": "plain"}), "{storage}");
+    assert_eq!(storage["bytes"], std::fs::metadata(path).unwrap().len(), "{storage}");
     // Another one may read beside it.
     let reader = Served::by(bench.command(&["run", "--headless", "--api-only"])).await;
     assert_eq!(reader.json("/api/v1/status").await["status"], "standby");

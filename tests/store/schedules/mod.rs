@@ -1,9 +1,11 @@
 //! Schedules thrown by dice: services and commands on one real PostgreSQL whose clock stands still until it is set. They
-//! stop and go on, die, have their clocks set, lose the lease in the middle of a write and while it is committed.
+//! stop and go on, die, have their clocks set, lose the lease in the middle of a write and while it is committed. Services
+//! on standby carry out items of the others' plans.
 //!
 //! `BARKEEP_SCHEDULES=1000` runs so many, `BARKEEP_SCHEDULE=42` a single one, both so many from that one on. A failure names
 //! its seed.
 
+mod helping;
 mod server;
 mod worker;
 
@@ -16,7 +18,7 @@ use barkeep::store::{ExecutionStatus, SeriesId, SeriesRow, StoreError};
 use uuid::Uuid;
 
 use self::server::{PausedServer, Stall};
-use self::worker::{LEASE_MS, Worker};
+use self::worker::{LEASE_MS, Of, Worker};
 use crate::sample::symbol_row;
 
 /// Schedules of an ordinary run.
@@ -45,6 +47,10 @@ struct Figures {
     places: u64,
     orders: u64,
     taken_up: u64,
+    items: u64,
+    items_pages: u64,
+    items_refused: u64,
+    items_buried: u64,
 }
 
 pub(super) struct World {
@@ -58,6 +64,10 @@ pub(super) struct World {
     arrivals: VecDeque<i64>,
     /// Orders whose acceptance was told.
     orders: BTreeSet<Uuid>,
+    /// Pages of each item of the plans under way that were written by others than whoever planned.
+    helped: BTreeMap<(Uuid, u64), usize>,
+    /// A page of an item is being committed: whoever claims its series would wait for that, and this world with it.
+    is_committing: bool,
     leader: Option<Uuid>,
     figures: Figures,
 }
@@ -83,7 +93,20 @@ async fn no_schedule_breaks_the_fleet() {
     // The dice must have thrown what this is about.
     let f = &world.figures;
     assert!(
-        count < SCHEDULES || [f.leaders, f.pauses, f.deaths, f.stalls, f.places, f.taken_up].iter().all(|n| *n > 0)
+        count < SCHEDULES
+            || [
+                f.leaders,
+                f.pauses,
+                f.deaths,
+                f.stalls,
+                f.places,
+                f.taken_up,
+                f.items_pages,
+                f.items_refused,
+                f.items_buried
+            ]
+            .iter()
+            .all(|n| *n > 0)
     );
     for worker in world.workers {
         worker.store.close().await;
@@ -107,6 +130,8 @@ impl World {
             newest: BTreeMap::new(),
             arrivals: VecDeque::new(),
             orders: BTreeSet::new(),
+            helped: BTreeMap::new(),
+            is_committing: false,
             leader: None,
             figures: Figures::default(),
         }
@@ -122,6 +147,7 @@ impl World {
         self.newest.clear();
         self.arrivals.clear();
         self.orders.clear();
+        self.helped.clear();
         self.leader = None;
         for worker in &mut self.workers {
             worker.forget();
@@ -231,52 +257,62 @@ impl World {
                 && writes_pages
                 && let Some(page) = self.workers[k].page.take()
             {
-                let of = (page.execution, page.series);
                 let task = self.workers[k].commit(&page);
-                self.workers[k].pending = Some((of, task));
+                self.workers[k].pending = Some((page.of, task));
+            }
+            if self.workers[k].stands_by() {
+                self.help(k, writes_pages).await;
             }
             return;
         }
-        match self.dice.u32(0..8) {
+        match self.dice.u32(0..11) {
             0 if self.workers[k].serves => self.order(k).await,
             1 if self.workers[k].serves => self.take_up(k).await,
             0 | 1 => self.begin_command(k).await,
             2..6 if self.workers[k].page.is_none() => self.ask(k).await,
             6 if self.workers[k].page.is_none() => self.end_one(k).await,
-            _ if writes_pages => {
-                let Some(page) = self.workers[k].page.take() else { return };
-                let of = (page.execution, page.series);
-                let outcome = self.workers[k].commit(&page).await.unwrap();
-                self.committed(k, of, outcome).await;
-            }
+            7 | 9 => self.share(k).await,
+            8 => drop(self.collect(k).await),
+            _ if writes_pages => self.write(k).await,
             _ => {}
         }
     }
 
-    /// What was written is newer than all before it, and of a service only what the leader wrote.
-    async fn committed(&mut self, k: usize, (execution, series): (Uuid, SeriesId), outcome: Result<u64, StoreError>) {
+    async fn write(&mut self, k: usize) {
+        let Some(page) = self.workers[k].page.take() else { return };
+        let outcome = self.workers[k].commit(&page).await.unwrap();
+        self.committed(k, page.of, outcome).await;
+    }
+
+    /// What was written is newer than all before it, and of a service only what the leader wrote, or what belongs to an
+    /// item that it has.
+    async fn committed(&mut self, k: usize, of: Of, outcome: Result<u64, StoreError>) {
+        let Of { execution, series, item } = of;
         let worker = &self.workers[k];
+        let mark = worker.store.mark();
         match outcome {
             Ok(stale) => {
                 self.figures.pages += 1;
                 self.figures.stale += stale;
-                if worker.serves {
+                if worker.serves && item.is_none() {
                     assert_eq!(self.server.leader().await, Some(worker.id), "a page of a service that does not lead");
                 }
                 let symbol = &self.series.iter().find(|row| row.id == series).unwrap().symbol;
-                let mark = worker.store.mark();
                 for (id, owner) in self.server.holders(symbol).await {
-                    assert_eq!((id, owner), (execution, mark.clone()), "a page for {symbol}, which another holds");
+                    assert_eq!(id, execution, "a page for {symbol}, which another execution holds");
+                    assert!(owner == mark || item.is_some(), "a page for {symbol}, which another holds");
+                }
+                if let Some(number) = item {
+                    self.helped(k, execution, number).await;
                 }
             }
+            Err(StoreError::TakenOver(_)) if item.is_some() => {
+                self.figures.items_refused += 1;
+                self.workers[k].end_item().await;
+            }
             Err(StoreError::TakenOver(_)) => {
-                // As the run does that cannot write.
                 self.figures.overtaken += 1;
-                if !self.workers[k].lease_is_over(self.now()) {
-                    let row = self.workers[k].execution(execution, ExecutionStatus::Failed);
-                    self.workers[k].put(&row).await;
-                }
-                self.workers[k].give_up(execution).await;
+                self.fail(k, execution).await;
             }
             Err(StoreError::Refused(_)) if worker.serves => self.figures.refused += 1,
             Err(error) => panic!("{error}"),
@@ -285,6 +321,15 @@ impl World {
         let value = stored.first().map_or(0.0, |bar| bar.bar.close);
         let before = self.newest.insert(series, value).unwrap_or_default();
         assert!(value >= before, "an older answer replaced a newer one: {value} after {before}");
+    }
+
+    /// As a run ends that cannot write any more.
+    async fn fail(&mut self, k: usize, execution: Uuid) {
+        if !self.workers[k].lease_is_over(self.now()) {
+            let row = self.workers[k].execution(execution, ExecutionStatus::Failed);
+            self.workers[k].put(&row).await;
+        }
+        self.workers[k].give_up(execution).await;
     }
 
     async fn order(&mut self, k: usize) {
@@ -335,7 +380,13 @@ impl World {
     /// Series belong to one execution of one process at a time.
     async fn claim(&mut self, k: usize, id: Uuid) {
         let symbol = self.series[(id.as_u128() % 2) as usize].symbol.clone();
+        if self.is_committing {
+            return;
+        }
         if self.workers[k].claim(id, &symbol).await {
+            // Items of an earlier plan went with the claim.
+            self.helped.retain(|(execution, _), _| *execution != id);
+            assert_eq!(self.server.held_items(id).await, [], "items of a plan that is no more");
             let holders = self.server.holders(&symbol).await;
             assert_eq!(holders, [(id, self.workers[k].store.mark())], "holders of {symbol}");
         }
@@ -345,7 +396,14 @@ impl World {
         let Some((id, symbol)) = self.workers[k].claims.iter().next().map(|(id, symbol)| (*id, symbol.clone())) else {
             return;
         };
+        if self.workers[k].shared.contains_key(&id) && !self.take_own(k, id).await {
+            return;
+        }
         let series = self.series.iter().find(|row| row.symbol == symbol).unwrap().id;
+        self.ask_for(k, Of { series, execution: id, item: None }).await;
+    }
+
+    async fn ask_for(&mut self, k: usize, of: Of) {
         if !self.workers[k].take_place(LIMIT).await {
             return;
         }
@@ -354,7 +412,7 @@ impl World {
         self.arrivals.push_back(now);
         self.arrivals.retain(|at| *at > now - 60_000);
         assert!(self.arrivals.len() <= LIMIT as usize, "{} requests in a minute", self.arrivals.len());
-        self.workers[k].ask(id, series);
+        self.workers[k].ask(of);
     }
 
     async fn end_one(&mut self, k: usize) {
@@ -365,6 +423,9 @@ impl World {
             }
             return;
         };
+        if !self.has_ended(k, id).await {
+            return;
+        }
         let row = self.workers[k].execution(id, ExecutionStatus::Completed);
         // One that was taken over ends without a word of its own.
         if self.workers[k].put(&row).await || !self.workers[k].owns(id).await {
@@ -377,26 +438,29 @@ impl World {
     async fn stall(&mut self, k: usize) {
         let now = self.now();
         let may = now >= self.workers[k].stopped_until && self.workers[k].pending.is_none();
-        if !may || self.workers[k].serves && !self.workers[k].leads(now) {
+        let Some(of) = self.workers[k].page.as_ref().map(|page| page.of) else { return };
+        if !may || self.workers[k].serves && !self.workers[k].leads(now) && of.item.is_none() {
             return;
         }
         // Without a claim of its own it would keep all the others from claiming, too.
         let mark = self.workers[k].store.mark();
-        let Some(execution) = self.workers[k].page.as_ref().map(|page| page.execution) else { return };
-        if !self.server.is_claimed(execution, &mark).await {
+        if of.item.is_none() && !self.server.is_claimed(of.execution, &mark).await {
             return;
         }
         let Some(page) = self.workers[k].page.take() else { return };
-        let of = (page.execution, page.series);
-        let stall = if self.dice.bool() { Stall::Write(of.1) } else { Stall::Commit };
+        let stall = if self.dice.bool() { Stall::Write(of.series) } else { Stall::Commit };
         self.server.stall(stall).await;
         let task = self.workers[k].commit(&page);
         self.server.until_stalled(&task).await;
+        self.is_committing = of.item.is_some() && matches!(stall, Stall::Commit);
+        let works = |j: &usize| *j == k || self.is_committing && !self.workers[*j].running.is_empty();
+        let stalled: Vec<usize> = (0..self.workers.len()).filter(works).collect();
         let end = now + self.dice.i64(1_000..40_000);
         while self.now() < end {
             self.pass_time().await;
-            self.everybody(&[k]).await;
+            self.everybody(&stalled).await;
         }
+        self.is_committing = false;
         self.figures.stalls += 1;
         self.server.go_on(stall).await;
         if self.workers[k].serves
@@ -429,15 +493,13 @@ impl World {
                 self.elect(k).await;
                 self.workers[k].renew().await;
                 if !self.workers[k].serves || self.workers[k].leads(self.now()) {
-                    if let Some(page) = self.workers[k].page.take() {
-                        let of = (page.execution, page.series);
-                        let outcome = self.workers[k].commit(&page).await.unwrap();
-                        self.committed(k, of, outcome).await;
-                    }
+                    self.write(k).await;
                     if self.workers[k].serves {
                         self.take_up(k).await;
                     }
                     self.end_one(k).await;
+                } else if self.workers[k].stands_by() {
+                    self.help(k, true).await;
                 }
             }
         }
@@ -447,5 +509,6 @@ impl World {
             assert!(!row.status.is_open(), "lost: {id} is {} of {}", row.status.name(), row.owner);
         }
         assert_eq!(left_behind(store.as_ref(), |_| false).await.unwrap(), []);
+        assert_eq!(self.server.items().await, 0, "items of plans that have ended");
     }
 }

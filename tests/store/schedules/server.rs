@@ -105,6 +105,18 @@ impl PausedServer {
         sqlx::query_as(HOLDERS).bind(symbol.as_str()).fetch_all(&mut self.admin).await.unwrap()
     }
 
+    /// The items of a plan that are somebody's, and whose.
+    pub async fn held_items(&mut self, execution: Uuid) -> Vec<(i64, String)> {
+        const HELD: &str = "SELECT number, holder FROM plan_items
+            WHERE execution_id = $1 AND state IN ('held', 'stop') ORDER BY number";
+        sqlx::query_as(HELD).bind(execution).fetch_all(&mut self.admin).await.unwrap()
+    }
+
+    /// How many items of plans there are.
+    pub async fn items(&mut self) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM plan_items").fetch_one(&mut self.admin).await.unwrap()
+    }
+
     pub async fn is_claimed(&mut self, execution: Uuid, owner: &str) -> bool {
         const CLAIMED: &str = "SELECT count(*) > 0 FROM series_claims WHERE execution_id = $1 AND owner = $2
             AND granted";

@@ -9,8 +9,8 @@ use barkeep::market::{Family, Source, Symbol, Ts};
 use barkeep::pipeline::backfill::close_dead_executions;
 use barkeep::service::{idle_services, left_behind};
 use barkeep::store::{
-    Coverage, CoverageState, Election, ExecutionRow, ExecutionStatus, PageCommit, RequestRow, SeriesClaim,
-    SeriesClaiming, SeriesId, SeriesWrite, Store, StoreError, StoredBar, Trigger,
+    Attempts, Coverage, CoverageState, Election, ExecutionRow, ExecutionStatus, ItemPage, PageCommit, PageOfItem,
+    RequestRow, SeriesClaim, SeriesClaiming, SeriesId, SeriesWrite, SharedPlans, Store, StoreError, StoredBar, Trigger,
 };
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -27,10 +27,33 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// How many of the writes of a page were dropped as stale.
 type Write = JoinHandle<Result<u64, StoreError>>;
 
-/// An answer that is to be stored.
-pub struct Page {
+/// What a page belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Of {
     pub series: SeriesId,
     pub execution: Uuid,
+    /// Of whoever's plan it is; `None` of its own.
+    pub item: Option<u64>,
+}
+
+/// An item of a shared plan that a worker has.
+#[derive(Clone, Copy, Debug)]
+pub struct Item {
+    pub execution: Uuid,
+    pub number: u64,
+}
+
+/// A plan that others take items of.
+#[derive(Debug, Default)]
+pub struct SharedPlan {
+    pub published: u64,
+    /// What the last look brought: its rows are deleted with the next.
+    pub heard: Vec<u64>,
+}
+
+/// An answer that is to be stored.
+pub struct Page {
+    pub of: Of,
     asked_at: Ts,
     value: f64,
     place: i64,
@@ -52,10 +75,12 @@ pub struct Worker {
     pub running: BTreeSet<Uuid>,
     pub claims: BTreeMap<Uuid, Symbol>,
     pub page: Option<Page>,
+    pub item: Option<Item>,
+    pub shared: BTreeMap<Uuid, SharedPlan>,
     /// Taken for the next request.
     place: Option<i64>,
     /// Waits for the next election.
-    pub pending: Option<((Uuid, SeriesId), Write)>,
+    pub pending: Option<(Of, Write)>,
 }
 
 impl Worker {
@@ -77,6 +102,8 @@ impl Worker {
             running: BTreeSet::new(),
             claims: BTreeMap::new(),
             page: None,
+            item: None,
+            shared: BTreeMap::new(),
             place: None,
             pending: None,
         };
@@ -91,7 +118,8 @@ impl Worker {
         (self.elected, self.beaten, self.renewed, self.leads_until) = (0, 0, 0, None);
         self.running.clear();
         self.claims.clear();
-        (self.page, self.place) = (None, None);
+        (self.page, self.item, self.place) = (None, None, None);
+        self.shared.clear();
         assert!(self.pending.is_none(), "every write has ended by the end of a schedule");
     }
 
@@ -134,10 +162,19 @@ impl Worker {
         self.elected = now;
         self.beaten = now;
         match self.store.elect().await.unwrap() {
-            Election::Leads => self.leads_until = Some(now + LEASE_MS),
+            Election::Leads => {
+                if !self.leads(now) {
+                    // What it has of another's plan it gives back.
+                    self.page = self.page.take().filter(|page| page.of.item.is_none());
+                    self.end_item().await;
+                }
+                self.leads_until = Some(now + LEASE_MS);
+            }
             Election::StandsBy(_) => {
                 self.leads_until = None;
-                self.page = None;
+                if !self.running.is_empty() {
+                    (self.page, self.item) = (None, None);
+                }
                 for id in std::mem::take(&mut self.running) {
                     self.give_up(id).await;
                 }
@@ -157,7 +194,31 @@ impl Worker {
     pub async fn give_up(&mut self, id: Uuid) {
         self.running.remove(&id);
         self.claims.remove(&id);
+        self.shared.remove(&id);
+        self.item = self.item.filter(|item| item.execution != id);
         self.store.release_claim(id).await.unwrap();
+    }
+
+    pub fn plans(&self) -> &dyn SharedPlans {
+        self.store.shared_plans().unwrap()
+    }
+
+    /// Whether it is on standby, as far as it knows.
+    pub const fn stands_by(&self) -> bool {
+        self.serves && self.leads_until.is_none()
+    }
+
+    pub async fn end_item(&mut self) {
+        if let Some(Item { execution, number }) = self.item.take() {
+            let outcome = (!self.claims.contains_key(&execution)).then(|| "{}".to_owned());
+            self.plans().end(execution, number, outcome).await.unwrap();
+        }
+    }
+
+    /// Whether what it has is its own, and to be carried out.
+    pub async fn keeps(&self, item: Item) -> bool {
+        let own = self.plans().own().await.unwrap();
+        own.iter().any(|own| (own.execution_id, own.number) == (item.execution, item.number) && !own.is_stopped)
     }
 
     pub fn execution(&self, id: Uuid, status: ExecutionStatus) -> ExecutionRow {
@@ -228,16 +289,16 @@ impl Worker {
     }
 
     /// The vendor's answer of this moment: its value grows with time.
-    pub fn ask(&mut self, execution: Uuid, series: SeriesId) {
+    pub fn ask(&mut self, of: Of) {
         let Some(place) = self.place.take() else { return };
         let value = (self.now() % 1_000_000_000) as f64;
-        self.page = Some(Page { series, execution, asked_at: self.clock.now(), value, place });
+        self.page = Some(Page { of, asked_at: self.clock.now(), value, place });
     }
 
     /// Stores a page on a task of its own.
     pub fn commit(&self, page: &Page) -> Write {
         let (store, moment) = (Arc::clone(&self.store), Moment::now(self.machine.as_ref()));
-        let Page { series, execution, asked_at: at, value, place } = *page;
+        let Page { of: Of { series, execution, item }, asked_at: at, value, place } = *page;
         tokio::spawn(async move {
             store.place_answered(place, moment).await?;
             let known = Coverage { fetched_at: at, ..covered(0, 1, CoverageState::Present, 1, None) };
@@ -248,11 +309,19 @@ impl Worker {
                 ..write(series, vec![StoredBar { fetched_at: at, ..bar(0, value) }])
             };
             let request = RequestRow { execution_id: Some(execution), started_at: at, ..request(1, Some(200), "ok") };
+            let told = ItemPage {
+                number: 0,
+                received: vec![],
+                outcomes: vec![],
+                fetched_at: at,
+                done: None,
+                attempts: Attempts { requests: 1, answered: 1, ..Attempts::default() },
+            };
             let page = PageCommit {
                 writes: vec![written],
                 request: Some(request),
                 statuses: vec![],
-                of_item: None,
+                of_item: item.map(|number| PageOfItem { execution_id: execution, number, page: told }),
                 features: vec![],
             };
             Ok(store.commit_page(page).await?[0].stale)

@@ -116,6 +116,7 @@ pub fn data(series: Vec<SeriesView>) -> Data {
         generated_at: now(),
         database: "postgres".into(),
         database_name: "bars".into(),
+        storage: None,
         read_ms: 4.2,
         symbols_total: series.len().div_ceil(5),
         series_total: series.len(),
