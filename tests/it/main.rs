@@ -28,11 +28,11 @@ mod support {
     pub mod scripted;
 }
 
+mod a_fleet;
 mod api;
 mod command;
 mod docs;
 mod engine;
-mod fleet;
 mod recipes;
 mod recorded_data;
 mod structure;

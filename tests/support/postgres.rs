@@ -62,6 +62,12 @@ pub fn citus() -> &'static Cluster {
 
 const CITUS_OF_TESTS: Target = Target::Citus { shards: 4 };
 
+/// Below those that the system gives to connections: one of them could take it while the server is stopped.
+fn free_port() -> u16 {
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(|| fastrand::u16(15_000..32_000)).find(is_free).unwrap()
+}
+
 impl Cluster {
     /// A server of its own, for tests that stop it.
     pub fn throw_away() -> Self {
@@ -78,7 +84,7 @@ impl Cluster {
             .output()
             .unwrap();
         assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let mut child = as_owner("sh")
             .args(["-c", GUARD, "guard", &dir])
             .arg(postgres)
