@@ -32,8 +32,9 @@ TABLE = """CREATE TABLE bars (symbol TEXT, timeframe TEXT, ts INTEGER, open REAL
     volume REAL, vwap REAL, trades INTEGER, PRIMARY KEY (symbol, timeframe, ts)) WITHOUT ROWID"""
 PORT = 18800
 
+
 def with_the_client(base, file, symbols, first, last):
-    """Fetches and stores everything; how many bars."""
+    """Fetches and stores everything."""
     client = RESTClient("any", base=base, read_timeout=60)
     database = sqlite3.connect(file)
     database.execute("PRAGMA journal_mode = WAL")
@@ -51,6 +52,7 @@ def with_the_client(base, file, symbols, first, last):
                 database.executemany("INSERT OR REPLACE INTO bars VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     database.close()
 
+
 def with_barkeep(program, base, home, symbols, first, last):
     settings = home / "barkeep.yaml"
     settings.write_text("features: {enabled: false}\n")
@@ -60,10 +62,22 @@ def with_barkeep(program, base, home, symbols, first, last):
     told = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
     return json.loads(told.splitlines()[-1])
 
+
 @contextlib.contextmanager
 def vendor(program, latency, now):
     """A simulated vendor of its own, so that neither finds anything prepared by the other."""
-    command = [program, "sim", "--listen", f"127.0.0.1:{PORT}", "--limit", "unlimited", "--latency", latency, "--now", now]
+    command = [
+        program,
+        "sim",
+        "--listen",
+        f"127.0.0.1:{PORT}",
+        "--limit",
+        "unlimited",
+        "--latency",
+        latency,
+        "--now",
+        now,
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     base = f"http://127.0.0.1:{PORT}"
     try:
@@ -77,16 +91,19 @@ def vendor(program, latency, now):
         process.terminate()
         process.wait()
 
+
 def requests(base):
     with urllib.request.urlopen(f"{base}/_sim/requests") as answer:
         log = json.load(answer)
     return sum("/aggs/" in request["target"] for request in log)
+
 
 def bars(file, query):
     database = sqlite3.connect(file)
     rows = database.execute(query).fetchall()
     database.close()
     return rows
+
 
 def same(one, other):
     """Volumes of a longer bar are sums, whose last digit depends on the order."""
@@ -117,19 +134,22 @@ def main():
             barkeep, barkeep_requests = time.monotonic() - began, requests(base)
         columns = "symbol, timeframe, {}, open, high, low, close, volume"
         by_client = bars(home / "client.db", f"SELECT {columns.format('ts')} FROM bars ORDER BY 1, 2, 3")
-    
+
         by_barkeep = bars(home / "barkeep.db", f"SELECT {columns.format('time')} FROM market_data ORDER BY 1, 2, 3")
 
     print(f"{'':12}{'SECONDS':>9}{'REQUESTS':>10}{'BARS':>11}")
     print(f"{'client':12}{client:9.1f}{client_requests:10}{len(by_client):11,}")
     print(f"{'barkeep':12}{barkeep:9.1f}{barkeep_requests:10}{len(by_barkeep):11,}  ({told['status']})")
-    print(f"barkeep is {client / barkeep:.1f} times as fast with {client_requests / barkeep_requests:.1f} times fewer requests")
+    print(
+        f"barkeep is {client / barkeep:.1f} times as fast with {client_requests / barkeep_requests:.1f} times fewer requests"
+    )
     differ = [pair for pair in zip(by_client, by_barkeep) if not same(*pair)]
     if differ:
         print("they differ, first in", *differ[0], sep="\n  ")
     equal = len(by_client) == len(by_barkeep) and not differ
     print("both files hold the same bars" if equal else f"{len(differ):,} pairs of bars differ")
     return 0 if equal else 1
+
 
 if __name__ == "__main__":
     raise SystemExit(main())
