@@ -138,11 +138,9 @@ def main():
         by_barkeep = bars(home / "barkeep.db", f"SELECT {columns.format('time')} FROM market_data ORDER BY 1, 2, 3")
 
     print(f"{'':12}{'SECONDS':>9}{'REQUESTS':>10}{'BARS':>11}")
-    print(f"{'client':12}{client:9.1f}{client_requests:10}{len(by_client):11,}")
-    print(f"{'barkeep':12}{barkeep:9.1f}{barkeep_requests:10}{len(by_barkeep):11,}  ({told['status']})")
-    print(
-        f"barkeep is {client / barkeep:.1f} times as fast with {client_requests / barkeep_requests:.1f} times fewer requests"
-    )
+    print(f"{'by client':12}{client:9.1f}{client_requests:10}{len(by_client):11,}")
+    print(f"{'by barkeep':12}{barkeep:9.1f}{barkeep_requests:10}{len(by_barkeep):11,}  ({told['status']})")
+    print(f"{client / barkeep:.1f} times as fast with {client_requests / barkeep_requests:.1f} times fewer requests")
     differ = [pair for pair in zip(by_client, by_barkeep) if not same(*pair)]
     if differ:
         print("they differ, first in", *differ[0], sep="\n  ")
