@@ -13,6 +13,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import sqlite3
 import subprocess
 import tempfile
@@ -30,7 +31,6 @@ CRYPTO = {"BTC", "ETH", "XRP", "SOL", "ADA"}
 SPANS = {"5m": (5, "minute"), "15m": (15, "minute"), "1h": (1, "hour"), "4h": (4, "hour"), "1d": (1, "day")}
 TABLE = """CREATE TABLE bars (symbol TEXT, timeframe TEXT, ts INTEGER, open REAL, high REAL, low REAL, close REAL,
     volume REAL, vwap REAL, trades INTEGER, PRIMARY KEY (symbol, timeframe, ts)) WITHOUT ROWID"""
-PORT = 18800
 
 
 def with_the_client(base, file, symbols, first, last):
@@ -66,27 +66,14 @@ def with_barkeep(program, base, home, symbols, first, last):
 @contextlib.contextmanager
 def vendor(program, latency, now):
     """A simulated vendor of its own, so that neither finds anything prepared by the other."""
-    command = [
-        program,
-        "sim",
-        "--listen",
-        f"127.0.0.1:{PORT}",
-        "--limit",
-        "unlimited",
-        "--latency",
-        latency,
-        "--now",
-        now,
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    base = f"http://127.0.0.1:{PORT}"
+    arguments = ["sim", "--listen", "127.0.0.1:0", "--limit", "unlimited", "--latency", latency, "--now", now]
+    process = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        for _ in range(100):
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"{base}/_sim/requests", timeout=1).close()
-                break
-            time.sleep(0.1)
-        yield base
+        told = process.stdout.readline()
+        address = re.search(r"http://[\d.:]+", told)
+        if not address:
+            raise SystemExit(f"the simulated vendor does not start: {told}{process.stdout.read()}")
+        yield address.group()
     finally:
         process.terminate()
         process.wait()
@@ -134,7 +121,6 @@ def main():
             barkeep, barkeep_requests = time.monotonic() - began, requests(base)
         columns = "symbol, timeframe, {}, open, high, low, close, volume"
         by_client = bars(home / "client.db", f"SELECT {columns.format('ts')} FROM bars ORDER BY 1, 2, 3")
-
         by_barkeep = bars(home / "barkeep.db", f"SELECT {columns.format('time')} FROM market_data ORDER BY 1, 2, 3")
 
     print(f"{'':12}{'SECONDS':>9}{'REQUESTS':>10}{'BARS':>11}")
@@ -145,7 +131,11 @@ def main():
     if differ:
         print("they differ, first in", *differ[0], sep="\n  ")
     equal = len(by_client) == len(by_barkeep) and not differ
-    print("both files hold the same bars" if equal else f"{len(differ):,} pairs of bars differ")
+    print(
+        "both files hold the same bars"
+        if equal
+        else f"{len(differ):,} bars differ, {abs(len(by_client) - len(by_barkeep)):,} are in one file only"
+    )
     return 0 if equal else 1
 
 

@@ -85,7 +85,7 @@ pub async fn info(upkeep: &mut Upkeep, now: Ts) -> Result<DatabaseInfo> {
     );
     let (dialect, log_bytes) = (upkeep.dialect(), upkeep.log_bytes());
     let mut conn = upkeep.conn();
-    let Storage { bytes: total_bytes, layout } = storage(&mut conn, LARGE).await?;
+    let Storage { bytes: total_bytes, layout } = storage(&mut conn).await?;
     let schema = column(&conn.rows(VERSION, &[]).await?)?.first().copied().unwrap_or_default();
     let unused: Vec<Option<i64>> =
         collect(&conn.rows(UNUSED, &[]).await?, |f: &mut Fields<'_>| f.next::<Option<i64>>())?;

@@ -53,5 +53,5 @@ impl Target {
 /// # Errors
 /// When the database cannot be read.
 pub async fn layout(upkeep: &mut Upkeep) -> Result<Layout> {
-    read(&mut upkeep.conn(), LARGE).await
+    read(&mut upkeep.conn()).await
 }

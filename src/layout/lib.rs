@@ -10,13 +10,11 @@ mod info;
 mod kind;
 mod script;
 
+use barkeep_sql::layout::LARGE;
 pub use barkeep_sql::layout::Layout;
 pub use convert::{Conversion, convert, dry_run};
 pub use info::{DatabaseInfo, TableInfo, described, info};
 pub use kind::{Partitions, Target, layout};
-
-/// The tables that grow with every bar; the others stay as they are, but with Citus.
-const LARGE: [&str; 2] = ["bars", "feature_values"];
 
 /// With Citus the rows of a series are on one node, in whichever of these tables they are.
 const BY_SERIES: [&str; 6] =

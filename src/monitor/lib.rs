@@ -12,6 +12,7 @@ pub mod holes;
 pub mod ledger;
 pub mod publisher;
 pub mod snapshot;
+mod storage;
 mod tier_counts;
 
 pub use error::{MOST_DAYS, MOST_ROWS, MOST_SERIES, ReadError, SeriesName};

@@ -12,6 +12,7 @@ use crate::context::acceptable;
 use crate::history::{self, Execution};
 use crate::holes::{Hole, HoleCounts};
 use crate::ledger::{Assessment, Assessor, Ledger};
+use crate::storage;
 pub use crate::tier_counts::TierCounts;
 use barkeep_base::clock::Moment;
 use barkeep_config::policy::Severity;
@@ -248,7 +249,7 @@ impl Data {
             generated_at: now,
             database: store.dialect().to_owned(),
             database_name: context.settings.database.name(),
-            storage: store.storage().await?,
+            storage: storage::taken(store).await,
             read_ms: 0.0,
             symbols_total: index.symbols.len(),
             series_total: index.series.len(),

@@ -90,6 +90,9 @@ impl KnownStorage {
     }
 }
 
+/// The tables that grow with every bar; the others stay as they are, but with Citus.
+pub const LARGE: [&str; 2] = ["bars", "feature_values"];
+
 /// What a database of one server takes, bytes.
 pub const SIZE: Sql = Sql::two(
     "SELECT p.page_count * s.page_size FROM pragma_page_count AS p, pragma_page_size AS s",
@@ -99,12 +102,12 @@ pub const SIZE: Sql = Sql::two(
 const ALL_NODES: &str = "SELECT CAST(SUM(CAST(result AS BIGINT)) AS BIGINT)
     FROM run_command_on_all_nodes('SELECT pg_database_size(current_database())') WHERE success";
 
-/// The size of a database, of whose tables two are named.
+/// The size of a database.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn storage(conn: &mut Conn<'_>, tables: [&str; 2]) -> Result<Storage> {
-    let layout = read(conn, tables).await?;
+pub async fn storage(conn: &mut Conn<'_>) -> Result<Storage> {
+    let layout = read(conn).await?;
     let rows = match layout {
         Layout::Distributed { .. } => conn.counted(ALL_NODES).await?,
         _ => conn.rows(SIZE, &[]).await?,
@@ -113,14 +116,15 @@ pub async fn storage(conn: &mut Conn<'_>, tables: [&str; 2]) -> Result<Storage> 
     Ok(Storage { bytes, layout })
 }
 
-/// What two tables are.
+/// What bars and features are.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn read(conn: &mut Conn<'_>, [bars, features]: [&str; 2]) -> Result<Layout> {
+pub async fn read(conn: &mut Conn<'_>) -> Result<Layout> {
     if matches!(conn, Conn::Sqlite(_)) {
         return Ok(Layout::Plain);
     }
+    let [bars, features] = LARGE;
     let [first, second] = [of_table(conn, bars).await?, of_table(conn, features).await?];
     let kind = std::mem::discriminant::<Layout>;
     Ok(if kind(&first) == kind(&second) {

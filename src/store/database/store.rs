@@ -114,7 +114,7 @@ impl Store for Database {
         if let known @ Some(_) = self.storage.newest() {
             return Ok(known);
         }
-        read!(self, layout::storage(["bars", "feature_values"])).map(|storage| Some(self.storage.keep(storage)))
+        read!(self, layout::storage()).map(|storage| Some(self.storage.keep(storage)))
     }
 
     fn oldest_write(&self) -> Option<Duration> {

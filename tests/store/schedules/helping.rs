@@ -99,11 +99,17 @@ impl World {
         }
     }
 
+    /// Looks after one of its plans.
+    pub(super) async fn look_after_one(&mut self, k: usize) {
+        if let Some(id) = self.workers[k].shared.keys().next().copied() {
+            self.collect(k, id).await;
+        }
+    }
+
     /// What others did is told as they stored it, each page once.
-    pub(super) async fn collect(&mut self, k: usize) -> Option<Collected> {
+    async fn collect(&mut self, k: usize, id: Uuid) -> Option<Collected> {
         let worker = &mut self.workers[k];
-        let (id, plan) = worker.shared.iter_mut().next()?;
-        let (id, heard) = (*id, std::mem::take(&mut plan.heard));
+        let heard = std::mem::take(&mut worker.shared.get_mut(&id)?.heard);
         let collected = worker.plans().collect(id, heard.clone()).await;
         let collected = self.is_its_own(k, id, collected).await?;
         for number in heard {
@@ -133,6 +139,6 @@ impl World {
         if self.is_its_own(k, id, withdrawn).await.is_none() {
             return false;
         }
-        self.collect(k).await.is_some_and(|collected| collected.held.is_empty())
+        self.collect(k, id).await.is_some_and(|collected| collected.held.is_empty())
     }
 }

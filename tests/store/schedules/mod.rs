@@ -272,7 +272,7 @@ impl World {
             2..6 if self.workers[k].page.is_none() => self.ask(k).await,
             6 if self.workers[k].page.is_none() => self.end_one(k).await,
             7 | 9 => self.share(k).await,
-            8 => drop(self.collect(k).await),
+            8 => self.look_after_one(k).await,
             _ if writes_pages => self.write(k).await,
             _ => {}
         }
