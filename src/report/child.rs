@@ -15,8 +15,10 @@ use tokio::time::Instant;
 
 use barkeep_base::text::printable;
 
-/// `$1` is the file for the output of the program, the rest is the program.
+/// `$1` is the file for the output of the program, the rest is the program. Nobody may be left to read its process id, and
+/// that must not end the shell before it watches the program, so it catches SIGPIPE (the program does not inherit that).
 const GUARD: &str = r#"
+trap : PIPE
 exec 3<&0
 out=$1; shift
 "$@" </dev/null >>"$out" 2>&1 3<&- &
@@ -56,7 +58,8 @@ impl Process {
         command.envs(variables.iter().map(|(name, value)| (name, value))).current_dir(home);
         // Ctrl-C in the terminal is for the measuring process, which stops this one in an orderly way.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
-        let mut shell = command.kill_on_drop(true).spawn()?;
+        // The shell is not killed on drop: the end of its pipe ends the program, and a killed shell might not watch it yet.
+        let mut shell = command.spawn()?;
         let no_answer = || io::Error::other("its shell printed no process id");
         let leash = shell.stdin.take().ok_or_else(no_answer)?;
         let line = BufReader::new(shell.stdout.take().ok_or_else(no_answer)?).lines().next_line().await?;

@@ -4,12 +4,12 @@
 //! for whatever reason, the shell stops the server and deletes its files. PostgreSQL refuses to run as root, so then it
 //! runs as the user `postgres`.
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::Instant;
 
@@ -51,8 +51,7 @@ impl Cluster {
         if !made.status.success() {
             return Err(failed("initdb", &String::from_utf8_lossy(&made.stderr).trim()));
         }
-        let port = TcpListener::bind("127.0.0.1:0").await.and_then(|listener| listener.local_addr());
-        let port = port.map_err(|e| failed("no free port", &e))?.port();
+        let port = free_port().ok_or_else(|| DrillError::failed("PostgreSQL: no free port"))?;
         let mut guard = as_server_user(Path::new("/bin/sh"))
             .args(["-c", GUARD, "guard", &dir])
             .arg(postgres)
@@ -126,6 +125,12 @@ impl Cluster {
             }
         }
     }
+}
+
+/// Below those that the system gives to connections: one of them could take it while the server is stopped.
+fn free_port() -> Option<u16> {
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    std::iter::repeat_with(|| fastrand::u16(15_000..32_000)).take(100).find(is_free)
 }
 
 /// A command that runs as a user who may run PostgreSQL.

@@ -5,6 +5,8 @@
 # It reads `stop` (immediately, as a crash would) and `start`, and answers `down` and `up`.
 
 trap '' INT TERM HUP
+# Nobody may be left to read an answer, which must not end the shell. The server does not inherit this one.
+trap : PIPE
 dir=$1; shift
 serve() { "$@" >>"$dir/log" 2>&1 & pid=$!; }
 serve "$@"

@@ -200,10 +200,32 @@ async fn a_drill_that_dies_takes_its_processes_along() {
         assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
         let ended = tokio::time::timeout(Duration::from_secs(20), drill.wait()).await.unwrap().unwrap();
         assert_eq!(ended.code(), code, "{signal}");
-        let gone = Instant::now();
-        while !working_in(dir.path()).is_empty() {
-            assert!(gone.elapsed() < Duration::from_secs(20), "{signal}: {:?} are left", working_in(dir.path()));
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        none_is_left(dir.path(), signal).await;
+    }
+}
+
+/// Processes are just being started, or are known to nobody yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drill_killed_at_any_moment_takes_its_processes_along() {
+    for (name, on) in [("rate-limit", None), ("database", (!cfg!(without_initdb)).then_some("postgres"))] {
+        for k in 0..10 {
+            let dir = home();
+            let on = on.map_or(vec![], |on| vec!["--on", on]);
+            let args = [vec!["--drill", name], on].concat();
+            let mut drill = rto_rpo(dir.path(), &args).kill_on_drop(true).spawn().unwrap();
+            // A drill comes to its last process within about a second.
+            let after = Duration::from_millis(fastrand::u64(k * 100..(k + 1) * 100));
+            tokio::time::sleep(after).await;
+            drill.kill().await.unwrap();
+            none_is_left(dir.path(), &format!("{name}, killed after {after:?}")).await;
         }
+    }
+}
+
+async fn none_is_left(dir: &Path, of: &str) {
+    let gone = Instant::now();
+    while !working_in(dir).is_empty() {
+        assert!(gone.elapsed() < Duration::from_secs(20), "{of}: {:?} are left", working_in(dir));
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
