@@ -120,6 +120,10 @@ impl Terminal {
         }
     }
 
+    pub(crate) fn shows(&self, text: &str) -> bool {
+        self.screen.screen().contents().contains(text)
+    }
+
     /// Reads what comes for a while.
     pub(crate) fn wait(&mut self, time: Duration) {
         let end = Instant::now() + time;

@@ -85,16 +85,13 @@ pub fn classify(error: Error) -> StoreError {
             let said = printable(e.message());
             // SQLite's codes are plain numbers of up to four digits; SQLSTATEs have five characters.
             let (class, hint) = match code.parse::<i32>() {
-                Ok(IOERR_WRITE) if has_size_limit() => {
-                    (StoreError::Disk as Class, "raise the file-size limit (ulimit -f, LimitFSIZE) or check the disk")
-                }
                 Ok(number) if code.len() < 5 => of_sqlite(number),
                 _ if code == "XX000" && NODE_LOST.iter().any(|words| said.contains(words)) => {
                     (StoreError::Unreachable as Class, "a node of the database was lost")
                 }
                 _ => of_postgres(&code),
             };
-            class(if hint.is_empty() { said } else { format!("{said} ({hint})") })
+            class(with_hint(said, hint))
         }
         Error::Io(e) => StoreError::Unreachable(printable(&e.to_string())),
         Error::Tls(e) => StoreError::Unreachable(no_tls(&e.to_string())),
@@ -108,6 +105,23 @@ pub fn classify(error: Error) -> StoreError {
         }
         other => StoreError::Refused(printable(&other.to_string())),
     }
+}
+
+/// The class of an error of a connection that reads a SQLite file.
+#[must_use]
+pub fn of_file(error: rusqlite::Error) -> StoreError {
+    let said = printable(&error.to_string());
+    match error {
+        rusqlite::Error::SqliteFailure(failure, _) => {
+            let (class, hint) = of_sqlite(failure.extended_code);
+            class(with_hint(said, hint))
+        }
+        _ => StoreError::Refused(said),
+    }
+}
+
+fn with_hint(said: String, hint: &str) -> String {
+    if hint.is_empty() { said } else { format!("{said} ({hint})") }
 }
 
 /// Why there is no TLS connection, and what helps where that is known.
@@ -127,6 +141,9 @@ fn no_tls(why: &str) -> String {
 }
 
 fn of_sqlite(extended: i32) -> (Class, &'static str) {
+    if extended == IOERR_WRITE && has_size_limit() {
+        return (StoreError::Disk, "raise the file-size limit (ulimit -f, LimitFSIZE) or check the disk");
+    }
     let primary = extended & 0xff;
     SQLITE
         .iter()

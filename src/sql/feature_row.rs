@@ -2,7 +2,7 @@
 
 use strum::VariantArray;
 
-use crate::conn::Conn;
+use crate::conn::{Conn, Dialect};
 use crate::field::Fields;
 use crate::load::{LoadTable, Sink, load};
 use barkeep_market::Ts;
@@ -125,7 +125,7 @@ const fn numbers(f: &Features) -> [Option<f64>; 15] {
 /// # Errors
 /// When the database cannot be written, or one of them is there.
 pub async fn insert(conn: &mut Conn<'_>, rows: &[(SeriesId, Ts, &FeatureRow)]) -> Result<()> {
-    let table = if matches!(conn, Conn::Sqlite(_)) { &KEYED_BY_ONE } else { &KEYED_BY_TWO };
+    let table = if conn.dialect() == Dialect::Sqlite { &KEYED_BY_ONE } else { &KEYED_BY_TWO };
     load(conn, table, rows, |row, (id, computed_at, new)| {
         if matches!(row, Sink::Sqlite(_)) {
             row.int(Some(key(*id, new.ts)))?;

@@ -89,10 +89,10 @@ macro_rules! plain {
         impl Field for $t {
             fn read(row: &Row, at: usize) -> Result<Self> {
                 match row {
-                    Row::Sqlite(r) => r.try_get(at),
-                    Row::Postgres(r) => r.try_get(at),
+                    Row::Sqlite(r) => r.try_get(at).map_err(fault::classify),
+                    Row::Read(r) => r.get(at),
+                    Row::Postgres(r) => r.try_get(at).map_err(fault::classify),
                 }
-                .map_err(fault::classify)
             }
         }
     )*};
@@ -102,27 +102,28 @@ plain!(i64, Option<i64>, f64, Option<f64>, bool, String, Option<String>);
 impl Field for Option<Ts> {
     fn read(row: &Row, at: usize) -> Result<Self> {
         match row {
-            Row::Sqlite(r) => r.try_get::<Option<i64>, _>(at).map(|t| t.map(Ts)),
-            Row::Postgres(r) => r.try_get::<Option<DateTime<Utc>>, _>(at).map(|t| t.map(Ts::from)),
+            Row::Sqlite(_) | Row::Read(_) => Option::<i64>::read(row, at).map(|t| t.map(Ts)),
+            Row::Postgres(r) => {
+                let read = r.try_get::<Option<DateTime<Utc>>, _>(at);
+                read.map(|t| t.map(Ts::from)).map_err(fault::classify)
+            }
         }
-        .map_err(fault::classify)
     }
 }
 
 impl Field for Ts {
     fn read(row: &Row, at: usize) -> Result<Self> {
         match row {
-            Row::Sqlite(r) => r.try_get(at).map(Ts),
-            Row::Postgres(r) => r.try_get::<DateTime<Utc>, _>(at).map(Ts::from),
+            Row::Sqlite(_) | Row::Read(_) => i64::read(row, at).map(Ts),
+            Row::Postgres(r) => r.try_get::<DateTime<Utc>, _>(at).map(Ts::from).map_err(fault::classify),
         }
-        .map_err(fault::classify)
     }
 }
 
 impl Field for Uuid {
     fn read(row: &Row, at: usize) -> Result<Self> {
         match row {
-            Row::Sqlite(_) => word("a UUID", &String::read(row, at)?, |s| Self::parse_str(s).ok()),
+            Row::Sqlite(_) | Row::Read(_) => word("a UUID", &String::read(row, at)?, |s| Self::parse_str(s).ok()),
             Row::Postgres(r) => r.try_get(at).map_err(fault::classify),
         }
     }
@@ -131,7 +132,7 @@ impl Field for Uuid {
 impl Field for Option<Uuid> {
     fn read(row: &Row, at: usize) -> Result<Self> {
         match row {
-            Row::Sqlite(_) => Option::<String>::read(row, at)?
+            Row::Sqlite(_) | Row::Read(_) => Option::<String>::read(row, at)?
                 .map(|text| word("a UUID", &text, |s| Uuid::parse_str(s).ok()))
                 .transpose(),
             Row::Postgres(r) => r.try_get(at).map_err(fault::classify),
@@ -142,7 +143,7 @@ impl Field for Option<Uuid> {
 impl Field for NaiveDate {
     fn read(row: &Row, at: usize) -> Result<Self> {
         match row {
-            Row::Sqlite(_) => word("a date", &String::read(row, at)?, |s| s.parse().ok()),
+            Row::Sqlite(_) | Row::Read(_) => word("a date", &String::read(row, at)?, |s| s.parse().ok()),
             Row::Postgres(r) => r.try_get(at).map_err(fault::classify),
         }
     }
@@ -151,7 +152,7 @@ impl Field for NaiveDate {
 impl Field for Option<NaiveDate> {
     fn read(row: &Row, at: usize) -> Result<Self> {
         match row {
-            Row::Sqlite(_) => {
+            Row::Sqlite(_) | Row::Read(_) => {
                 Option::<String>::read(row, at)?.map(|text| word("a date", &text, |s| s.parse().ok())).transpose()
             }
             Row::Postgres(r) => r.try_get(at).map_err(fault::classify),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::conn::{Conn, Sql};
+use crate::conn::{Conn, Dialect, Sql};
 use crate::field::{collect, column};
 use crate::{Result, StoreError};
 use barkeep_base::format::{count, plural};
@@ -121,7 +121,7 @@ pub async fn storage(conn: &mut Conn<'_>) -> Result<Storage> {
 /// # Errors
 /// When the database cannot be read.
 pub async fn read(conn: &mut Conn<'_>) -> Result<Layout> {
-    if matches!(conn, Conn::Sqlite(_)) {
+    if conn.dialect() == Dialect::Sqlite {
         return Ok(Layout::Plain);
     }
     let [bars, features] = LARGE;

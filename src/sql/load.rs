@@ -177,6 +177,7 @@ pub async fn load<T: Sync>(
                 piece = following;
             }
         }
+        Conn::Reader(_) => return Err(StoreError::Refused("this connection only reads".into())),
         Conn::Postgres(conn, _) => {
             let sql = format!("COPY {} FROM STDIN WITH (FORMAT binary)", table.into);
             let mut copy = answered(conn.copy_in_raw(&sql)).await?;

@@ -126,7 +126,7 @@ statements! {
 
 /// A look at every start, cheap however large the database is. Refuses a file whose small tables are damaged, and logs when counts do not fit the bars.
 pub(crate) async fn look(conn: &mut Conn<'_>) -> Result<()> {
-    if matches!(conn, Conn::Sqlite(_)) {
+    if conn.dialect() == Dialect::Sqlite {
         for table in ["symbols", "series", "engine_state"] {
             let said: Vec<String> = column(&conn.counted(&format!("PRAGMA quick_check('{table}')")).await?)?;
             if let Some(damage) = said.iter().find(|line| *line != "ok") {

@@ -13,7 +13,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, Postgres};
-use sqlx::sqlite::{Sqlite, SqlitePool};
 use tokio::sync::watch;
 
 use super::conn::{Conn, Sql, Statements};
@@ -25,13 +24,14 @@ use super::{OwnItem, Result, SeriesId, StoreError, fault};
 use barkeep_base::process;
 use barkeep_base::timing::{self, Phase};
 use barkeep_sql::file::identity::Identity;
+use barkeep_sql::file::reader;
 use barkeep_sql::file::stamp::Stamp;
 use barkeep_sql::layout::KnownStorage;
 use fence::{Fence, Fenced, ran_out};
 
 /// Connections that only read.
 pub(super) enum Readers {
-    Sqlite(SqlitePool),
+    Sqlite(reader::Readers),
     Postgres(PgPool),
     /// A server behind a pooler: what belongs together is asked in one transaction.
     Pooled(PgPool),
@@ -66,7 +66,7 @@ pub(super) struct Database {
 }
 
 enum Reader {
-    Sqlite(PoolConnection<Sqlite>),
+    Sqlite(reader::Reader),
     Postgres(PoolConnection<Postgres>),
     Pooled(Lent),
 }
@@ -89,7 +89,7 @@ impl Reader {
 
     fn conn(&mut self) -> Result<Conn<'_>> {
         match self {
-            Self::Sqlite(c) => Ok(Conn::Sqlite(c)),
+            Self::Sqlite(c) => Ok(Conn::Reader(c)),
             Self::Postgres(c) => Ok(Conn::Postgres(c, Statements::Kept)),
             Self::Pooled(Lent(Some(c))) => Ok(Conn::Postgres(c, Statements::Unnamed)),
             Self::Pooled(Lent(None)) => Err(StoreError::Unreachable("its connection was given up".into())),
@@ -200,11 +200,7 @@ impl Database {
         // A new connection would open whatever lies at the path.
         self.check_identity()?;
         match &self.readers {
-            Readers::Sqlite(pool) => match pool.acquire().await {
-                Ok(conn) => Ok(Reader::Sqlite(conn)),
-                Err(sqlx::Error::PoolTimedOut) => Err(StoreError::Busy("all readers are occupied".into())),
-                Err(error) => Err(fault::classify(error)),
-            },
+            Readers::Sqlite(pool) => pool.acquire().await.map(Reader::Sqlite),
             Readers::Postgres(pool) => pool.acquire().await.map(Reader::Postgres).map_err(fault::classify),
             Readers::Pooled(pool) => Reader::pooled(pool.acquire().await.map_err(fault::classify)?).await,
         }

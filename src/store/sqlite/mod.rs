@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, Connection, Row};
 
@@ -30,6 +30,7 @@ pub use held::{HeldLock, hold};
 
 use barkeep_sql::address::Mode;
 use barkeep_sql::file::identity::{Identity, beside};
+use barkeep_sql::file::reader;
 use barkeep_sql::layout::KnownStorage;
 
 /// Connections that read.
@@ -54,10 +55,10 @@ pub(super) async fn open(address: &Address, readonly: bool) -> Result<Database> 
     let shown = path.display();
     let named = |error: StoreError| error.at(&format!("{shown}"));
     if readonly {
-        let (mut conn, options, identity) = connect_reading(address).await?;
+        let (mut conn, address, identity) = connect_reading(address).await?;
         migration::check(&mut Conn::Sqlite(&mut conn)).await.map_err(named)?;
         close(conn).await;
-        return Ok(database(readers(options), None, path, identity));
+        return Ok(database(readers(address), None, path, identity));
     }
     address.writable().map_err(named)?;
     if address.mode == Mode::Create {
@@ -79,12 +80,12 @@ pub(super) async fn open(address: &Address, readonly: bool) -> Result<Database> 
     drop(lock);
     let source = Source { options, identity: Arc::clone(&identity) };
     let writer = Writer::start(source, Some(Owned::Sqlite(conn)))?;
-    Ok(database(readers(reading(address)), Some(writer), path, identity))
+    Ok(database(readers(address.clone()), Some(writer), path, identity))
 }
 
-fn database(readers: SqlitePool, writer: Option<Writer>, path: &Path, identity: Arc<Identity>) -> Database {
+fn database(readers: Readers, writer: Option<Writer>, path: &Path, identity: Arc<Identity>) -> Database {
     Database {
-        readers: Readers::Sqlite(readers),
+        readers,
         writer,
         file: Some(path.to_owned()),
         identity: Some(identity),
@@ -105,28 +106,26 @@ fn missing(path: &Path) -> StoreError {
     StoreError::NotFound(format!("there is no database at {}", path.display()))
 }
 
-/// A connection that only reads, with the options that made it possible.
+/// A connection that only reads, with the address that made it possible.
 ///
 /// SQLite has to make two files beside the database to read it. Where it cannot (a read-only mount, another user's
 /// directory), a database whose log is empty is read as one that does not change.
-pub(crate) async fn connect_reading(
-    address: &Address,
-) -> Result<(SqliteConnection, SqliteConnectOptions, Arc<Identity>)> {
+pub(crate) async fn connect_reading(address: &Address) -> Result<(SqliteConnection, Address, Arc<Identity>)> {
     let path = address.path.as_path();
     let named = |error: StoreError| error.at(&path.display().to_string());
     if !path.exists() {
         return Err(missing(path));
     }
     let identity = Arc::new(Identity::of(path));
-    let options = reading(address);
+    let options = options(address).read_only(true);
     let error = match connect(&options).await {
-        Ok(conn) => return Ok((conn, options, identity)),
+        Ok(conn) => return Ok((conn, address.clone(), identity)),
         Err(error @ StoreError::Disk(_)) if !address.immutable => error,
         Err(error) => return Err(named(error)),
     };
     if is_filled(&beside(path, "-journal")) {
         undo(address).await.map_err(named)?;
-        return connect(&options).await.map(|conn| (conn, options, identity)).map_err(named);
+        return connect(&options).await.map(|conn| (conn, address.clone(), identity)).map_err(named);
     }
     let log = beside(path, "-wal");
     if is_filled(&log) {
@@ -137,9 +136,9 @@ pub(crate) async fn connect_reading(
             beside(path, "-shm").display()
         ))));
     }
-    let options = options.immutable(true);
+    let address = Address { immutable: true, ..address.clone() };
     // What was said first is the reason.
-    connect(&options).await.map(|conn| (conn, options, identity)).map_err(|_| named(error))
+    connect(&options.immutable(true)).await.map(|conn| (conn, address, identity)).map_err(|_| named(error))
 }
 
 fn is_filled(path: &Path) -> bool {
@@ -217,20 +216,8 @@ fn writing(address: &Address) -> SqliteConnectOptions {
         .pragma("cache_size", "-8192")
 }
 
-fn reading(address: &Address) -> SqliteConnectOptions {
-    // Rows cross from SQLite's thread in a queue; with the usual 50 places the two threads mostly wake each other up.
-    options(address).read_only(true).row_buffer_size(1_024)
-}
-
-fn readers(options: SqliteConnectOptions) -> SqlitePool {
-    SqlitePoolOptions::new()
-        .max_connections(READERS)
-        // Only asks whether its thread lives, which giving back asks as well.
-        .test_before_acquire(false)
-        .acquire_timeout(Duration::from_secs(30))
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_lazy_with(options)
+fn readers(address: Address) -> Readers {
+    Readers::Sqlite(reader::Readers::new(address, READERS, LOCK_TIMEOUT))
 }
 
 /// A connection to a file that exists, through a SQLite that is sound.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::conn::{Conn, Sql, limit, statements, values};
+use crate::conn::{Conn, Dialect, Sql, limit, statements, values};
 use crate::field::{column, each};
 use crate::writer::Work;
 use crate::{
@@ -79,9 +79,9 @@ pub(crate) async fn newest(
     count: Option<usize>,
 ) -> Result<Vec<FeatureRow>> {
     let Interval { start, end } = range.closed();
-    let values = match conn {
-        Conn::Sqlite(_) => values![key(id, start), key(id, end), limit(count)].to_vec(),
-        Conn::Postgres(..) => values![start, end, limit(count), id].to_vec(),
+    let values = match conn.dialect() {
+        Dialect::Sqlite => values![key(id, start), key(id, end), limit(count)].to_vec(),
+        Dialect::Postgres => values![start, end, limit(count), id].to_vec(),
     };
     let mut rows = each(conn, WITHIN, &values, read).await?;
     rows.reverse();
@@ -222,9 +222,9 @@ async fn store<'w>(conn: &mut Conn<'_>, write: &'w FeatureWrite) -> Result<(Feat
     let Diff { changed, replaced, vanished, outcome } = diff(&newest(conn, id, range.into(), None).await?, write);
     let gone: Vec<Ts> = vanished.into_iter().chain(replaced).collect();
     if !gone.is_empty() {
-        let values = match conn {
-            Conn::Sqlite(_) => values![gone.into_iter().map(|t| key(id, t)).collect::<Vec<i64>>()].to_vec(),
-            Conn::Postgres(..) => values![gone, id].to_vec(),
+        let values = match conn.dialect() {
+            Dialect::Sqlite => values![gone.into_iter().map(|t| key(id, t)).collect::<Vec<i64>>()].to_vec(),
+            Dialect::Postgres => values![gone, id].to_vec(),
         };
         conn.run(DELETE, &values).await?;
     }
