@@ -59,7 +59,7 @@ fn planner() {
     }
     let (solve, check, count) = (median(solve), median(check), median(count));
     println!(
-        "planner    {} cells, {size} requests: solved in {:.1} ms (reach: < 50), certificate checked in {:.1} ms; \
+        "planner    {} cells, {size} requests: solved in {:.1} ms (reach: < 15), certificate checked in {:.1} ms; \
          counting rows and columns {:.1} ms, ratio {:.2}",
         cells.len(),
         solve.as_secs_f64() * 1e3,

@@ -40,9 +40,9 @@ impl Vendor {
         Self { child, url }
     }
 
-    /// Processor seconds it has used so far; where the system does not say, none.
-    pub(crate) fn cpu_seconds(&self) -> f64 {
-        crate::cpu_seconds(&format!("/proc/{}/stat", self.child.id()))
+    /// Ticks of a processor it has used so far; where the system does not say, none.
+    pub(crate) fn ticks(&self) -> u64 {
+        crate::proc::cpu_ticks(&format!("/proc/{}/stat", self.child.id()))
     }
 }
 

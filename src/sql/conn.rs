@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::TryStreamExt as _;
-use serde::Serialize;
 use rusqlite::types::Value as Plain;
+use serde::Serialize;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Executor};
@@ -238,9 +238,7 @@ impl Conn<'_> {
                 let query = sqlx::query_with(sql.sqlite, sqlite_arguments(values)?);
                 Ok(conn.execute(query).await.map_err(fault::classify)?.rows_affected())
             }
-            Self::Reader(reader) => {
-                reader.each(sql.sqlite.into(), plain_values(values)?, |_| Ok(())).await.map(|_| 0)
-            }
+            Self::Reader(reader) => reader.each(sql.sqlite.into(), plain_values(values)?, |_| Ok(())).await.map(|_| 0),
             Self::Postgres(conn, statements) => {
                 let query = sqlx::query_with(sql.postgres, postgres_arguments(values)?);
                 let query = query.persistent(*statements == Statements::Kept);

@@ -109,6 +109,7 @@ pub fn classify(error: Error) -> StoreError {
 
 /// The class of an error of a connection that reads a SQLite file.
 #[must_use]
+#[allow(clippy::needless_pass_by_value, reason = "the signature map_err asks for")]
 pub fn of_file(error: rusqlite::Error) -> StoreError {
     let said = printable(&error.to_string());
     match error {

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tracing::{Event, Subscriber};
-use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::fmt::format::{Format, Full, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
@@ -88,16 +88,23 @@ fn filter(level: &str, verbose: u8) -> EnvFilter {
     EnvFilter::new(format!("warn,barkeep={}", FROM_QUIET.get(raised).unwrap_or(&"info")))
 }
 
+/// Lines that wait for the disk. The usual 128,000 take 4 MB although none is waiting.
+const LINES: usize = 16_384;
+
+fn queued() -> NonBlockingBuilder {
+    NonBlockingBuilder::default().buffered_lines_limit(LINES)
+}
+
 fn sink(settings: &LogSettings) -> Result<Option<(NonBlocking, WorkerGuard)>, LogFileError> {
     if let Some(path) = &settings.file {
         let shown = || crate::text::printable(&path.display().to_string());
         let file = open_private(path).map_err(|reason| LogFileError { path: shown(), reason })?;
-        return Ok(Some(tracing_appender::non_blocking(file)));
+        return Ok(Some(queued().finish(file)));
     }
     let clock = Arc::new(SystemClock);
     let daily = make_private_dir(&settings.dir).and_then(|()| Daily::open(&settings.dir, settings.keep, clock));
     match daily {
-        Ok(appender) => Ok(Some(tracing_appender::non_blocking(appender))),
+        Ok(appender) => Ok(Some(queued().finish(appender))),
         Err(reason) => {
             let dir = crate::text::printable(&settings.dir.display().to_string());
             let _ =

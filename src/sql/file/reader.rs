@@ -195,14 +195,10 @@ fn run(conn: &Connection, job: &Job) -> Result<()> {
 }
 
 fn open(address: &Address, patience: Duration) -> rusqlite::Result<Connection> {
-    let cache = if address.shared_cache {
-        OpenFlags::SQLITE_OPEN_SHARED_CACHE
-    } else {
-        OpenFlags::SQLITE_OPEN_PRIVATE_CACHE
-    };
+    let cache =
+        if address.shared_cache { OpenFlags::SQLITE_OPEN_SHARED_CACHE } else { OpenFlags::SQLITE_OPEN_PRIVATE_CACHE };
     // As the driver that writes opens it. One thread uses the connection, so SQLite need not lock at every value.
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX | cache;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX | cache;
     let uri = address.immutable.then(|| immutable(&address.path));
     let path = uri.as_deref().map_or(address.path.as_path(), Path::new);
     let conn = match &address.vfs {
@@ -283,12 +279,11 @@ impl Readers {
         let busy = |_| StoreError::Busy("all readers are occupied".into());
         let place = place.map_err(busy)?.map_err(|_| closed())?;
         let idle = self.0.idle().pop();
-        let thread = match idle {
-            Some(thread) => thread,
-            None => {
-                let alive = self.0.alive().as_ref().map(|(alive, _)| alive.clone());
-                Thread::start(self.0.address.clone(), self.0.patience, alive.ok_or_else(closed)?).await?
-            }
+        let thread = if let Some(thread) = idle {
+            thread
+        } else {
+            let alive = self.0.alive().as_ref().map(|(alive, _)| alive.clone());
+            Thread::start(self.0.address.clone(), self.0.patience, alive.ok_or_else(closed)?).await?
         };
         Ok(Reader { thread: Some(thread), pool: Arc::clone(&self.0), _place: place })
     }
@@ -354,13 +349,15 @@ impl Reader {
             match answers.recv().await {
                 Some(Answer::Rows(batch)) => {
                     let batch = Arc::new(batch);
-                    let rows = (0..batch.rows).map(|at| read(ReadRow { batch: Arc::clone(&batch), at }));
+                    let mut rows = (0..batch.rows).map(|at| read(ReadRow { batch: Arc::clone(&batch), at }));
                     if refused.is_ok() {
-                        refused = rows.map(|row| row.map(|row| all.push(row))).collect();
+                        refused = rows.try_for_each(|row| row.map(|row| all.push(row)));
                     }
                 }
                 Some(Answer::End(end)) => {
                     self.thread = running.0.take();
+                    // Some of these lists stay for as long as the program, and growing left up to half of them empty.
+                    all.shrink_to_fit();
                     return end.and(refused).map(|()| all);
                 }
                 None => return Err(ended()),

@@ -24,6 +24,8 @@ fn file(name: &str, n: i64) -> (tempfile::TempDir, PathBuf) {
     (dir, path)
 }
 
+type All = (i64, f64, Option<String>, Vec<u8>);
+
 fn readers(path: &Path, count: u32) -> Readers {
     Readers::new(Address::file(path), count, NO_PATIENCE)
 }
@@ -37,7 +39,6 @@ async fn every_row_arrives_in_order_with_its_values() {
     let n = 3 * ROWS as i64 + 5;
     let (_dir, path) = file("a.db", n);
     let pool = readers(&path, 1);
-    type All = (i64, f64, Option<String>, Vec<u8>);
     let read = |row: ReadRow| -> Result<All> { Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)) };
     let mut reader = pool.acquire().await.unwrap();
     let rows = reader.each("SELECT k, x, s, b FROM t ORDER BY k".into(), vec![], read).await.unwrap();
