@@ -355,7 +355,11 @@ impl Reader {
                     }
                 }
                 Some(Answer::End(end)) => {
-                    self.thread = running.0.take();
+                    let thread = running.0.take();
+                    // After an I/O error SQLite must start anew.
+                    if !matches!(end, Err(StoreError::Disk(_) | StoreError::Unusable(_))) {
+                        self.thread = thread;
+                    }
                     // Some of these lists stay for as long as the program, and growing left up to half of them empty.
                     all.shrink_to_fit();
                     return end.and(refused).map(|()| all);

@@ -78,10 +78,12 @@ async fn what_is_no_such_value_is_refused_and_the_connection_goes_on() {
     assert!(matches!(bad_text, Err(StoreError::Unusable(_))));
     let no_column = reader.each("SELECT 1".into(), vec![], |row| row.get::<i64>(1)).await;
     assert!(matches!(no_column, Err(StoreError::Refused(_))));
-    for sql in ["SELEKT", "SELECT nothing FROM t", "INSERT INTO t (k) VALUES (1)"] {
+    for sql in ["SELEKT", "SELECT nothing FROM t"] {
         numbers(&mut reader, sql, vec![]).await.unwrap_err();
     }
     assert_eq!(numbers(&mut reader, "SELECT COUNT(*) FROM t", vec![]).await.unwrap(), [1_000]);
+    let write = numbers(&mut reader, "INSERT INTO t (k) VALUES (1)", vec![]).await;
+    assert!(matches!(write, Err(StoreError::Disk(_))));
 }
 
 #[tokio::test]
@@ -145,6 +147,26 @@ async fn another_lock_is_busy_after_a_while() {
     holder.execute_batch("ROLLBACK").unwrap();
     drop(holder);
     assert_eq!(numbers(&mut reader, "SELECT COUNT(*) FROM t", vec![]).await.unwrap(), [10]);
+}
+
+#[tokio::test]
+async fn a_connection_to_a_damaged_file_is_not_used_again() {
+    let (_dir, path) = file("a.db", 10);
+    let sound = std::fs::read(&path).unwrap();
+    std::fs::write(
+        &path,
+        "no database at all, but long enough to have a header of a hundred bytes, which is what SQLite looks at first",
+    )
+    .unwrap();
+    let pool = readers(&path, 1);
+    let mut reader = pool.acquire().await.unwrap();
+    let count = "SELECT COUNT(*) FROM t";
+    assert!(matches!(numbers(&mut reader, count, vec![]).await, Err(StoreError::Unusable(_))));
+    assert!(matches!(numbers(&mut reader, count, vec![]).await, Err(StoreError::Unreachable(_))));
+    drop(reader);
+    std::fs::write(&path, sound).unwrap();
+    let mut reader = pool.acquire().await.unwrap();
+    assert_eq!(numbers(&mut reader, count, vec![]).await.unwrap(), [10]);
 }
 
 #[tokio::test]
