@@ -36,6 +36,8 @@ const CLIENTS: usize = 100;
 /// Requests of one turn, and turns of each server.
 const TURN: usize = 1_500;
 const TURNS: usize = 5;
+/// Turns of pages that were asked before: the backfill has its busiest seconds then.
+const TURNS_BEFORE: usize = 20;
 /// Series whose pages are asked for, and those the backfill beside it works on.
 const SYMBOLS: usize = 20;
 const FILLING: usize = 40;
@@ -88,8 +90,13 @@ fn names(prefix: &str, count: usize) -> Vec<String> {
         .collect()
 }
 
-/// Three and a half years of days of the symbols, stored by the real backfill, and the service on them.
-fn service(home: &std::path::Path) -> Service {
+/// Three and a half years of days of the symbols, stored by the real backfill, and the service on them. It may keep the newest
+/// rows of the busiest symbols in memory; there it would have every page asked for here.
+fn service(home: &std::path::Path, hot: bool) -> Service {
+    let settings = home.join(".config").join("barkeep");
+    std::fs::create_dir_all(&settings).unwrap();
+    let policy = format!("cache_policy:\n  hot_symbols_cache:\n    enabled: {hot}\n");
+    std::fs::write(settings.join("rto_rpo_config.yaml"), policy).unwrap();
     let from = (SystemClock.now() - 1_300 * DAY).utc_date().to_string();
     let symbols = names("PG", SYMBOLS);
     let mut args = vec!["backfill", "--timeframes", "1d", "--from", &from];
@@ -245,9 +252,9 @@ async fn compare(what: &str, service: SocketAddr, yardstick: SocketAddr, turns: 
     );
 }
 
-async fn pages() {
+async fn pages(hot: bool) {
     let home = tempfile::tempdir().unwrap();
-    let service = tokio::task::block_in_place(|| service(home.path()));
+    let service = tokio::task::block_in_place(|| service(home.path(), hot));
     let mut asker = Client::connect(service.addr).await;
     let symbols = names("PG", SYMBOLS);
     let newest: Vec<String> =
@@ -282,9 +289,12 @@ async fn pages() {
     );
 
     let same: Arc<Vec<String>> = Arc::new(newest.iter().cycle().take(TURN).cloned().collect());
-    compare("asked before", service.addr, yardstick, &vec![same; TURNS], &filling).await;
+    if hot {
+        compare("asked before", service.addr, yardstick, &vec![same; TURNS_BEFORE], &filling).await;
+    }
     let turns: Vec<_> = different.chunks(TURN).map(|paths| Arc::new(paths.to_vec())).collect();
-    compare("all different", service.addr, yardstick, &turns, &filling).await;
+    let what = if hot { "all different" } else { "all different, none in memory" };
+    compare(what, service.addr, yardstick, &turns, &filling).await;
 }
 
 fn loaded() -> Loaded {
@@ -360,5 +370,7 @@ async fn staleness() {
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(staleness());
-    runtime.block_on(async { tokio::spawn(pages()).await.unwrap() });
+    for hot in [true, false] {
+        runtime.block_on(async { tokio::spawn(pages(hot)).await.unwrap() });
+    }
 }

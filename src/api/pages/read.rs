@@ -3,9 +3,7 @@
 //! However few bars pass a filter, a limited number is read for one page; it then ends early and tells where older ones
 //! may follow.
 
-use serde::Serialize;
-
-use super::rows::{BarRow, FeatureRow};
+use super::rows::{BarRow, FeatureRows};
 use super::{Hours, PageQuery, Rows, Score};
 use crate::problem::Problem;
 use barkeep_market::dividend::{Adjustment, reinvest};
@@ -28,13 +26,18 @@ pub(super) struct Read {
 }
 
 impl Read {
-    fn push(&mut self, time: Ts, row: &impl Serialize) -> Result<(), Problem> {
+    /// Adds the row that `write` appends.
+    fn push(&mut self, time: Ts, write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) -> Result<(), Problem> {
         if !self.offsets.is_empty() {
             self.text.push(b',');
         }
         self.offsets.push((time, self.text.len()));
-        serde_json::to_writer(&mut self.text, row).map_err(|e| Problem::internal(&e.to_string()))
+        write(&mut self.text).map_err(|e| unwritable(&e))
     }
+}
+
+fn unwritable(error: &serde_json::Error) -> Problem {
+    Problem::internal(&error.to_string())
 }
 
 /// The newest `limit` rows of the range.
@@ -60,11 +63,12 @@ pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> 
             let mut bars = store.bars(query.series, span.into(), None).await?;
             adjust(store, query, query.timeframe, &splits, &mut bars).await?;
             let mut bars = bars.into_iter().peekable();
+            let as_sent = FeatureRows::of(query).map_err(|e| unwritable(&e))?;
             for row in &rows {
                 while bars.next_if(|bar| bar.bar.ts < row.ts).is_some() {}
                 // A bar taken back between the two readings has no features any more either.
                 let Some(bar) = bars.next_if(|bar| bar.bar.ts == row.ts) else { continue };
-                read.push(row.ts, &FeatureRow::of(query, &bar, &row.features))?;
+                read.push(row.ts, |text| as_sent.write(text, &bar, &row.features))?;
             }
         }
         Rows::Bars { min_quality, adjust: terms, hours } => {
@@ -93,7 +97,7 @@ pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> 
                 bars.retain(|bar| min_quality.is_none_or(|min| bar.quality_score >= min.get()));
             }
             for bar in &bars {
-                read.push(bar.bar.ts, &BarRow::from(bar))?;
+                read.push(bar.bar.ts, |text| serde_json::to_writer(text, &BarRow::from(bar)))?;
             }
         }
     }
