@@ -1,5 +1,6 @@
-//! The files of a SQLite database: who they are, what changes them, and reading them.
+//! The file of a SQLite database: its identity, what changes it, and the connections that read it.
 
+mod batch;
 pub mod identity;
 pub mod reader;
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use super::reader::{ROWS, ReadRow, Reader, Readers};
+use super::batch::{ROWS, ReadRow};
+use super::reader::{Reader, Readers};
 use crate::address::Address;
 use crate::{Result, StoreError};
 
