@@ -99,6 +99,16 @@ impl Process {
         self.shell.wait().await
     }
 
+    /// SIGSTOP: it does nothing until [`resume`](Self::resume).
+    pub(super) fn pause(&self) -> io::Result<()> {
+        Ok(kill_process(self.pid, Signal::STOP)?)
+    }
+
+    /// SIGCONT.
+    pub(super) fn resume(&self) -> io::Result<()> {
+        Ok(kill_process(self.pid, Signal::CONT)?)
+    }
+
     /// SIGKILL; returns once the process is gone.
     pub(super) async fn kill(self) -> io::Result<()> {
         kill_process(self.pid, Signal::KILL)?;

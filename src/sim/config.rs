@@ -41,6 +41,9 @@ pub struct SimConfig {
     pub retry_after: bool,
     /// Time added before each answer.
     pub latency: Duration,
+    /// So many requests for a ticker's bars are answered; further ones wait for [`Sim::allow_pages`](crate::Sim::allow_pages).
+    /// `None`: none waits.
+    pub pages_allowed: Option<usize>,
     /// Most base bars a page is built from, whatever `limit` asks. Above 50,000 the largest `limit` accepted grows too.
     pub base_limit: u32,
     /// Years of history in the plan. `None`: all there is.
@@ -80,6 +83,7 @@ impl Default for SimConfig {
             window: Window::Sliding,
             retry_after: false,
             latency: Duration::ZERO,
+            pages_allowed: None,
             base_limit: 50_000,
             plan_years: None,
             delay: SimDelay::Realtime,

@@ -19,6 +19,7 @@ mod distort;
 mod fault;
 mod fault_kind;
 mod flat_files;
+mod gate;
 pub mod http;
 mod plan;
 mod script;
@@ -113,6 +114,7 @@ impl Sim {
             memo: data::memo::Memo::default(),
             files: Mutex::default(),
             requests: AtomicU64::new(0),
+            gate: gate::Gate::new(config.pages_allowed),
             started: Instant::now(),
             stopping: stopping.clone(),
             config,
@@ -156,6 +158,16 @@ impl Sim {
     #[must_use]
     pub fn busiest_minute(&self) -> usize {
         lock(&self.shared.limiter).busiest_minute()
+    }
+
+    /// Answers so many more of the requests that `pages_allowed` holds back.
+    pub fn allow_pages(&self, count: usize) {
+        self.shared.gate.allow(count);
+    }
+
+    /// Holds no request back any more.
+    pub fn allow_all_pages(&self) {
+        self.shared.gate.open();
     }
 
     pub fn add_fault(&self, rule: FaultRule) {

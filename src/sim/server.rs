@@ -174,6 +174,12 @@ async fn vendor(
     } else {
         shared.admit(&request).map_err(|refusal| Reply::refusal(&refusal, &judge.request_id))
     };
+    if request.target.contains("/range/") {
+        tokio::select! {
+            () = shared.gate.pass() => {}
+            () = shared.stopping.cancelled() => {}
+        }
+    }
     pause(&shared, judge.live.latency).await;
 
     let now = judge.now;

@@ -14,6 +14,7 @@ use crate::data::memo::Memo;
 use crate::data::payments::Payments;
 use crate::data::source::Bars;
 use crate::fault::FaultBook;
+use crate::gate::Gate;
 use crate::http::answer::Refusal;
 use crate::http::limit::{Limiter, PublicLimit};
 use crate::http::log::RequestLog;
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     /// Flat files that were asked for.
     pub(crate) files: Mutex<FlatFiles>,
     pub(crate) requests: AtomicU64,
+    pub(crate) gate: Gate,
     pub(crate) started: Instant,
     pub(crate) stopping: CancellationToken,
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::context::{DrillContext, stored};
 use super::outcome::{DrillError, Measurement};
-use super::workload::{Workload, slow_vendor};
+use super::workload::{Workload, holding_vendor};
 use crate::child::Process;
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_market::ts::{DAY, HOUR};
@@ -34,7 +34,7 @@ pub(super) async fn drill(workload: &Workload<'_>) -> Result<Measurement, DrillE
         return Err(DrillError::Missing("features.enabled is false, so no feature can fail".to_owned()));
     }
     let failed = |e: StoreError| DrillError::failed(e.to_string());
-    let context = DrillContext::start(workload, slow_vendor(), None).await?;
+    let context = DrillContext::start(workload, holding_vendor(0), None).await?;
     context.register().await?;
     let store = context.open_read_only().await?;
     let series = store.series().await.map_err(failed)?;
@@ -105,6 +105,7 @@ async fn put(context: &DrillContext, series: &SeriesRow, oldest: Ts, price: f64)
     outcome.map(|_| ())
 }
 
+/// Has the vendor answer a page at a time, so that pages are left when it happens.
 async fn until_failed(
     context: &DrillContext,
     store: &dyn Store,
@@ -116,6 +117,7 @@ async fn until_failed(
         if let Some(row) = open.into_iter().next() {
             return Ok(row);
         }
+        context.sim.allow_pages(1);
         context.pause(service, deadline, "no feature failed").await?;
     }
 }
@@ -129,6 +131,7 @@ async fn until_more(
 ) -> Result<(f64, i64), DrillError> {
     let no_answer = || DrillError::failed("the database does not answer");
     let before = stored(store).await.ok_or_else(no_answer)?;
+    context.sim.allow_all_pages();
     let deadline = Instant::now() + TIMEOUT;
     while stored(store).await.ok_or_else(no_answer)? <= before {
         context.pause(service, deadline, "nothing was stored after the failure").await?;

@@ -15,6 +15,11 @@ pub(super) fn slow_vendor() -> SimConfig {
     SimConfig { base_limit: 2_000, latency: Duration::from_millis(25), ..SimConfig::default() }
 }
 
+/// One that answers so many pages and holds the others back, so that a run cannot end before something happens to it.
+pub(super) fn holding_vendor(pages: usize) -> SimConfig {
+    SimConfig { pages_allowed: Some(pages), ..slow_vendor() }
+}
+
 /// Symbols of a drill.
 const SYMBOLS: usize = 3;
 /// Days back, between which bars are final.
@@ -54,10 +59,14 @@ pub(super) fn page_requests(log: &[LoggedRequest]) -> Vec<&LoggedRequest> {
     log.iter().filter(|request| request.target.contains("/range/")).collect()
 }
 
+/// Those that were answered.
+pub(super) fn answered_pages(log: &[LoggedRequest]) -> Vec<&LoggedRequest> {
+    page_requests(log).into_iter().filter(|page| page.status == 200).collect()
+}
+
 /// How many pages were requested again after they had been answered.
 pub(super) fn repeated_requests(log: &[LoggedRequest]) -> usize {
-    let answered: Vec<&str> =
-        page_requests(log).into_iter().filter(|page| page.status == 200).map(|page| page.target.as_str()).collect();
-    let different: HashSet<&str> = answered.iter().copied().collect();
+    let answered = answered_pages(log);
+    let different: HashSet<&str> = answered.iter().map(|page| page.target.as_str()).collect();
     answered.len() - different.len()
 }

@@ -207,3 +207,22 @@ async fn loops_go_round() {
     sim.add_fault(FaultRule::new(FaultKind::EmptyPageWithNext).times(1));
     assert_eq!(follow(target).await, [0, a, b]);
 }
+
+#[tokio::test]
+async fn requests_for_bars_wait_until_they_are_allowed() {
+    let sim = start(SimConfig { pages_allowed: Some(1), ..SimConfig::default() }).await;
+    let target = page_one();
+    assert_eq!(ask(&sim, &target).await.status, 200);
+    let held = |sim: &Sim| sim.log().iter().filter(|request| request.status == 0).count();
+    let (second, third) = (ask(&sim, &target), ask(&sim, &target));
+    tokio::pin!(second, third);
+    // Other requests do not wait.
+    assert_eq!(ask(&sim, "/v1/marketstatus/now").await.status, 200);
+    assert!(tokio::time::timeout(Duration::from_millis(100), &mut second).await.is_err());
+    assert!(tokio::time::timeout(Duration::from_millis(100), &mut third).await.is_err());
+    assert_eq!(held(&sim), 2);
+    sim.allow_pages(1);
+    assert_eq!((second.await.status, held(&sim)), (200, 1));
+    sim.allow_all_pages();
+    assert_eq!((third.await.status, ask(&sim, &target).await.status, held(&sim)), (200, 200, 0));
+}
