@@ -16,7 +16,7 @@ use barkeep::config::RateLimit;
 use barkeep::plan::cover::minimum_cover;
 use barkeep::vendor::Fault;
 use barkeep::vendor::dispatch::{Attempt, Journal};
-use barkeep::vendor::limit::{Grant, Limiter};
+use barkeep::vendor::limit::{Grant, Limiter, PlaceRequest};
 use tokio_util::sync::CancellationToken;
 
 const ROUNDS: usize = 15;
@@ -73,13 +73,7 @@ struct NoJournal;
 
 #[async_trait]
 impl Journal for NoJournal {
-    async fn take(
-        &self,
-        _vendor: barkeep::market::Source,
-        _limit: u32,
-        _timeout: Duration,
-        _now: Moment,
-    ) -> Result<Grant, Fault> {
+    async fn take(&self, _request: PlaceRequest) -> Result<Grant, Fault> {
         Ok(Grant { place: Some(0), ..Grant::default() })
     }
 

@@ -8,11 +8,10 @@ use uuid::Uuid;
 
 use crate::events::{Event, Listener};
 use barkeep_base::clock::Moment;
-use barkeep_market::Source;
 use barkeep_market::ts::millis;
 use barkeep_store::{RequestPurpose, RequestRow, Store};
 use barkeep_vendor::dispatch::{Attempt, Journal};
-use barkeep_vendor::limit::{Grant, Place};
+use barkeep_vendor::limit::{Grant, Place, PlaceRequest};
 use barkeep_vendor::{Class, Fault};
 
 /// Writes attempts to `vendor_requests` and places to `rate_limit_state`.
@@ -38,8 +37,8 @@ impl StoreJournal {
 
 #[async_trait]
 impl Journal for StoreJournal {
-    async fn take(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault> {
-        self.store.take_place(vendor, limit, timeout, now).await.map_err(|e| Fault::new(Class::Journal, e.to_string()))
+    async fn take(&self, request: PlaceRequest) -> Result<Grant, Fault> {
+        self.store.take_place(request).await.map_err(|e| Fault::new(Class::Journal, e.to_string()))
     }
 
     async fn answered(&self, place: i64, now: Moment) {

@@ -48,8 +48,8 @@ use barkeep_base::process;
 use barkeep_market::dividend::{Dividend, PriceFactors};
 use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
-use barkeep_market::{Bar, Interval, Source, Symbol, Timeframe, Ts, split::Split};
-use barkeep_vendor::limit::{Grant, Place};
+use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts, split::Split};
+use barkeep_vendor::limit::{Grant, Place, PlaceRequest};
 
 /// The operations barkeep needs from a database. One conformance suite checks every implementation.
 ///
@@ -374,10 +374,10 @@ pub trait Store: Send + Sync {
     /// last page never came, are left out. The same range asked twice is one row.
     async fn counted_answers(&self) -> Result<Vec<CountedAnswer>>;
 
-    /// Takes one of `limit` places at a vendor for a request that takes at most `timeout`, atomically over all processes that use this
-    /// database. The place is durable before this returns. Instants recorded in the future (the clock was set back) count
-    /// as now.
-    async fn take_place(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant>;
+    /// Takes a place at a vendor, or joins the line of those who wait for one, atomically over all processes that use this
+    /// database. Either is durable before this returns. Places recorded in the future (the clock was set back) count
+    /// as taken now.
+    async fn take_place(&self, request: PlaceRequest) -> Result<Grant>;
 
     /// The request that took the place was answered, or failed.
     async fn place_answered(&self, place: i64, now: Moment) -> Result<()>;

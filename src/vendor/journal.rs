@@ -5,9 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::Fault;
+use crate::limit::line::PlaceRequest;
 use crate::limit::place::{Grant, Place};
 use barkeep_base::clock::Moment;
-use barkeep_market::{Interval, Source, Timeframe, Ts};
+use barkeep_market::{Interval, Timeframe, Ts};
 
 /// One attempt, as it ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,11 +35,11 @@ pub struct Attempt {
 /// Where attempts are written down, and where the places at the vendor outlive the process.
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Takes one of `limit` places at a vendor for a request that takes at most `timeout`; durable before this returns.
+    /// Takes a place at a vendor, or joins the line of those who wait for one; durable before this returns.
     ///
     /// # Errors
     /// [`Class::Journal`](super::Class::Journal) when it cannot be written down: the request must not be made then.
-    async fn take(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault>;
+    async fn take(&self, request: PlaceRequest) -> Result<Grant, Fault>;
 
     /// The request that took this place was answered, or failed.
     async fn answered(&self, place: i64, now: Moment);

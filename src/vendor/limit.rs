@@ -4,6 +4,7 @@
 //! each other. In the process they are kept on the monotonic clock. In the [`Journal`] they are durable and belong to all
 //! processes, so a restart or a second process does not forget them. A request starts only when both agree.
 
+pub mod line;
 pub mod place;
 mod snapshot;
 mod state;
@@ -15,8 +16,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use self::place::wait;
+use self::line::LOOKS_AGAIN;
+pub use self::line::{Decision, InLine, PlaceRequest, Waiting};
 pub use self::place::{Grant, Place, WINDOW};
 pub use self::snapshot::{HeldPlace, LimitSnapshot};
 use self::state::{Agreed, State};
@@ -57,6 +60,8 @@ pub const fn allowance(rate: RateLimit) -> (u32, Duration) {
 #[derive(Debug)]
 pub struct Limiter {
     vendor: Source,
+    /// In the line of all processes.
+    process: Uuid,
     /// No request takes longer than this, counted from when its place was taken.
     timeout: Duration,
     turns: Turns,
@@ -96,6 +101,7 @@ impl Limiter {
     fn of(vendor: Source, agreed: Agreed, timeout: Duration) -> Self {
         Self {
             vendor,
+            process: Uuid::new_v4(),
             timeout,
             turns: Turns::default(),
             taking: tokio::sync::Mutex::new(()),
@@ -168,8 +174,14 @@ impl Limiter {
                 let wait = state.wait(taken_at, 0).max(state.left_to_others(taken_at, urgency.rank));
                 (wait, state.effective(), state.agreed.limit)
             };
+            let waiting = self.waiting().filter(|_| limit.is_some());
             if !wait.is_zero() {
+                let tells = waiting.filter(|waiting| self.state().must_tell(taken_at, *waiting, wait));
+                if let Some(waiting) = tells {
+                    self.ask_journal(journal, clock, effective, Some(waiting), None).await?;
+                }
                 drop(taking);
+                let wait = if waiting.is_some() { wait.min(LOOKS_AGAIN) } else { wait };
                 tokio::select! {
                     () = self.rate_changed.notified() => {}
                     () = turn.overtaken() => {}
@@ -180,15 +192,10 @@ impl Limiter {
             if limit.is_none() {
                 return Ok(self.state().take(None, deadline, urgency));
             }
-            let moment = Moment::now(clock);
-            let Grant { place, taken } = journal.take(self.vendor, effective, self.timeout, moment).await?;
-            self.observe(&taken, &moment);
-            let mut state = self.state();
-            let Some(place) = place else {
-                let wait = wait_of_journal(&taken, &moment, effective);
-                state.journal_until = Some(Instant::now() + wait);
+            let Some(place) = self.ask_journal(journal, clock, effective, waiting, Some(urgency)).await? else {
                 continue;
             };
+            let mut state = self.state();
             let permit = state.take(Some(place), deadline, urgency);
             // A write that ate up half of the request's time leaves it too little. The place passes as it would without
             // an answer.
@@ -196,6 +203,38 @@ impl Limiter {
                 return Ok(permit);
             }
         }
+    }
+
+    /// Those who wait here, for the line. Where places come back within seconds there is none.
+    fn waiting(&self) -> Option<Waiting> {
+        let (rank, requests) = self.turns.first().filter(|_| self.vendor.window() >= WINDOW)?;
+        Some(Waiting { process: self.process, rank, requests })
+    }
+
+    /// Asks for a place for a request, or only joins the line, and takes note of what the others do.
+    async fn ask_journal(
+        &self,
+        journal: &dyn Journal,
+        clock: &dyn Clock,
+        limit: u32,
+        waiting: Option<Waiting>,
+        request: Option<Urgency>,
+    ) -> Result<Option<i64>, Fault> {
+        let now = Moment::now(clock);
+        let (only_joins, follows) = (request.is_none(), request.map_or(0, |request| request.follows));
+        let asked =
+            PlaceRequest { vendor: self.vendor, limit, timeout: self.timeout, now, waiting, follows, only_joins };
+        let Grant { place, taken, ask_again_in, has_company } = journal.take(asked).await?;
+        self.observe(&taken, &now);
+        let instant = Instant::now();
+        let mut state = self.state();
+        state.has_company = has_company;
+        state.told = waiting.filter(|_| place.is_none()).map(|told| (told, instant + ask_again_in.min(LOOKS_AGAIN)));
+        if place.is_none() && !only_joins {
+            // Its times may be of the wall clock; they are never believed beyond a window.
+            state.journal_until = Some(instant + ask_again_in.clamp(SHORTEST_SLEEP, WINDOW));
+        }
+        Ok(place)
     }
 
     /// The request of this permit was answered, or failed: its place is free one window from now.
@@ -330,12 +369,6 @@ impl Limiter {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// How long the journal's places are all taken. Its times may be of the wall clock; they are never believed beyond a
-/// window.
-fn wait_of_journal(taken: &[Place], now: &Moment, limit: u32) -> Duration {
-    wait(place::taken(taken, now), limit, 0, WINDOW).clamp(SHORTEST_SLEEP, WINDOW)
 }
 
 /// Sleeps, unless one of the tokens is cancelled first.

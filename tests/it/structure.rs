@@ -304,6 +304,26 @@ fn documents_name_files_that_exist() {
     assert!(seen > 20, "only {seen} files are named");
 }
 
+/// Each guarantee is shown by a test, and a test that was renamed shows nothing.
+#[test]
+fn guarantees_name_tests_that_exist() {
+    let text = fs::read_to_string(root().join("docs/design.md")).unwrap();
+    let table = text.split("## What is guaranteed").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let is_test = |word: &&str| {
+        word.matches('_').count() > 2
+            && !word.contains(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '_')
+    };
+    let named: Vec<&str> = table.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(named.len() > 8, "only {named:?}");
+    let all: String = ["src", "tests"]
+        .iter()
+        .flat_map(|dir| rust_files(&root().join(dir)))
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    let missing: Vec<&&str> = named.iter().filter(|name| !all.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// A merge that was only half resolved stays in a document without anything failing to build.
 #[test]
 fn no_text_holds_marks_of_a_merge() {

@@ -185,7 +185,10 @@ async fn without_rights_is_a_clear_error() {
     raw.run(&format!("ALTER ROLE {role} RESET default_transaction_read_only")).await.unwrap();
     // A right that is missing all the same is told when it is needed.
     let store = open(url.as_str(), false).await.unwrap();
-    let error = store.take_place(barkeep::market::Source::Massive, 5, TIMEOUT, moment(0)).await.unwrap_err();
+    let error = store
+        .take_place(barkeep::vendor::limit::PlaceRequest::new(barkeep::market::Source::Massive, 5, TIMEOUT, moment(0)))
+        .await
+        .unwrap_err();
     assert!(matches!(&error, StoreError::Disk(why) if why.contains("grant the rights")), "{error}");
     store.close().await;
     raw.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
@@ -266,7 +269,12 @@ async fn works_through(pooler: &Pooler) {
         assert_eq!((a.unwrap()[0].bar_count, b.unwrap()[0].bar_count), (2_000 * (round + 1), 2_000 * (round + 1)));
         assert!(
             first
-                .take_place(barkeep::market::Source::Massive, 50, TIMEOUT, moment(round))
+                .take_place(barkeep::vendor::limit::PlaceRequest::new(
+                    barkeep::market::Source::Massive,
+                    50,
+                    TIMEOUT,
+                    moment(round)
+                ))
                 .await
                 .unwrap()
                 .place

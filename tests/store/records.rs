@@ -9,7 +9,7 @@ use barkeep::store::{
     Dialect, ExecutionRow, ExecutionStatus, PageCommit, RequestFilter, RequestRow, RequestTotals, SeriesClaim,
     SeriesClaiming, SeriesRunState, StoreError, Waste,
 };
-use barkeep::vendor::limit::Place;
+use barkeep::vendor::limit::{Grant, Place, PlaceRequest, Rank, Waiting};
 use uuid::Uuid;
 
 use crate::database::Db;
@@ -255,7 +255,10 @@ pub fn moment(ms: i64) -> Moment {
 pub async fn places_are_kept_until_a_window_after_the_answer(db: &Db) {
     let store = &db.store;
     let take = async |limit, now| {
-        store.take_place(barkeep::market::Source::Massive, limit, TIMEOUT, moment(now)).await.unwrap()
+        store
+            .take_place(PlaceRequest::new(barkeep::market::Source::Massive, limit, TIMEOUT, moment(now)))
+            .await
+            .unwrap()
     };
     let first = take(2, 0).await;
     assert_eq!(first.taken, []);
@@ -298,14 +301,20 @@ pub async fn places_are_kept_until_a_window_after_the_answer(db: &Db) {
 
 pub async fn a_clock_set_back_costs_a_window_and_not_a_day(db: &Db) {
     let store = &db.store;
-    let place = store.take_place(barkeep::market::Source::Massive, 1, TIMEOUT, moment(0)).await.unwrap().place.unwrap();
+    let place = store
+        .take_place(PlaceRequest::new(barkeep::market::Source::Massive, 1, TIMEOUT, moment(0)))
+        .await
+        .unwrap()
+        .place
+        .unwrap();
     store.place_answered(place, moment(100)).await.unwrap();
     let back = -86_400_000;
-    let full = store.take_place(barkeep::market::Source::Massive, 1, TIMEOUT, moment(back)).await.unwrap();
+    let full =
+        store.take_place(PlaceRequest::new(barkeep::market::Source::Massive, 1, TIMEOUT, moment(back))).await.unwrap();
     assert_eq!((full.place, full.taken[0].answered), (None, Some(moment(back))));
     assert!(
         store
-            .take_place(barkeep::market::Source::Massive, 1, TIMEOUT, moment(back + 60_000))
+            .take_place(PlaceRequest::new(barkeep::market::Source::Massive, 1, TIMEOUT, moment(back + 60_000)))
             .await
             .unwrap()
             .place
@@ -313,7 +322,7 @@ pub async fn a_clock_set_back_costs_a_window_and_not_a_day(db: &Db) {
     );
     assert!(
         store
-            .take_place(barkeep::market::Source::Massive, 1, TIMEOUT, moment(back + 60_001))
+            .take_place(PlaceRequest::new(barkeep::market::Source::Massive, 1, TIMEOUT, moment(back + 60_001)))
             .await
             .unwrap()
             .place
@@ -325,19 +334,27 @@ pub async fn places_follow_the_machine_and_not_its_wall_clock(db: &Db) {
     let store = &db.store;
     let boot = Uuid::from_u128(9);
     let at = |wall, ms| Moment { uptime: Some(Uptime { boot, ms }), ..moment(wall) };
-    let place =
-        store.take_place(barkeep::market::Source::Massive, 1, TIMEOUT, at(0, 5_000)).await.unwrap().place.unwrap();
+    let place = store
+        .take_place(PlaceRequest::new(barkeep::market::Source::Massive, 1, TIMEOUT, at(0, 5_000)))
+        .await
+        .unwrap()
+        .place
+        .unwrap();
     store.place_answered(place, at(3_600_000, 5_200)).await.unwrap();
     let places = store.places().await.unwrap();
     assert_eq!((places[0].started, places[0].answered), (at(0, 5_000), Some(at(3_600_000, 5_200))));
     // A day ahead by the wall clock, half a minute by the machine's.
     assert_eq!(
-        store.take_place(barkeep::market::Source::Massive, 1, TIMEOUT, at(86_400_000, 35_000)).await.unwrap().place,
+        store
+            .take_place(PlaceRequest::new(barkeep::market::Source::Massive, 1, TIMEOUT, at(86_400_000, 35_000)))
+            .await
+            .unwrap()
+            .place,
         None
     );
     assert!(
         store
-            .take_place(barkeep::market::Source::Massive, 1, TIMEOUT, at(-86_400_000, 65_201))
+            .take_place(PlaceRequest::new(barkeep::market::Source::Massive, 1, TIMEOUT, at(-86_400_000, 65_201)))
             .await
             .unwrap()
             .place
@@ -350,14 +367,57 @@ pub async fn places_are_shared_by_all_handles(db: &Db) {
     let mut all = tokio::task::JoinSet::new();
     for n in 0..40 {
         let store = if n % 2 == 0 { db.store.clone() } else { other.clone() };
-        all.spawn(
-            async move { store.take_place(barkeep::market::Source::Massive, 7, TIMEOUT, moment(n)).await.unwrap() },
-        );
+        all.spawn(async move {
+            store.take_place(PlaceRequest::new(barkeep::market::Source::Massive, 7, TIMEOUT, moment(n))).await.unwrap()
+        });
     }
     let grants = all.join_all().await;
     assert_eq!(grants.iter().filter(|grant| grant.place.is_some()).count(), 7);
     assert_eq!(db.count("rate_limit_state").await, 7);
     other.close().await;
+}
+
+/// A process that waits with something more urgent has the next places, and one that died keeps nobody waiting for long.
+pub async fn the_more_urgent_process_has_the_next_place(db: &Db) {
+    let store = &db.store;
+    let ask = async |process, rank, requests, only_joins, now| {
+        let waiting = Some(Waiting { process: Uuid::from_u128(process), rank: Rank(rank), requests });
+        let request = PlaceRequest::new(barkeep::market::Source::Massive, 2, TIMEOUT, moment(now));
+        store.take_place(PlaceRequest { waiting, only_joins, ..request }).await.unwrap()
+    };
+    let (low, urgent) = (1, 2);
+    let seconds = |grant: &Grant| grant.ask_again_in.as_millis();
+    for _ in 0..2 {
+        let place = ask(low, 8, 1, false, 0).await.place.unwrap();
+        store.place_answered(place, moment(0)).await.unwrap();
+    }
+    // Three of the low one wait; then one of the urgent comes, and waits for the same moment.
+    let full = ask(low, 8, 3, false, 54_000).await;
+    assert_eq!((full.place, seconds(&full), full.has_company), (None, 6_001, false));
+    let full = ask(urgent, 0, 1, false, 55_000).await;
+    assert_eq!((full.place, seconds(&full), full.has_company), (None, 5_001, true));
+    // Both places are free. The first is left to the urgent one, the second is anybody's.
+    let second = ask(low, 8, 3, false, 60_001).await;
+    assert_eq!((second.place.is_some(), second.has_company), (true, true));
+    let refused = ask(low, 8, 2, false, 60_002).await;
+    // Until the urgent one has looked again, two seconds after it meant to.
+    assert_eq!((refused.place, seconds(&refused)), (None, 2_000));
+    assert!(ask(urgent, 0, 1, false, 60_003).await.place.is_some());
+    assert!(!ask(low, 8, 1, true, 60_004).await.has_company, "it waits for nothing any more");
+
+    // What only joins takes nothing, though there were room.
+    let joined = ask(urgent, 0, 5, true, 160_000).await;
+    assert_eq!((joined.place, seconds(&joined)), (None, 0));
+    assert_eq!(ask(low, 8, 1, false, 160_001).await.place, None);
+    // It died.
+    assert!(ask(low, 8, 1, false, 162_001).await.place.is_some());
+    // Nor does one that a clock recorded which was set back since.
+    ask(urgent, 0, 5, true, 400_000).await;
+    assert!(ask(low, 8, 1, false, 300_000).await.place.is_some());
+    // Who does not take part in the line is not held up by it.
+    ask(urgent, 0, 5, true, 400_000).await;
+    let outside = PlaceRequest::new(barkeep::market::Source::Massive, 2, TIMEOUT, moment(400_000));
+    assert!(store.take_place(outside).await.unwrap().place.is_some());
 }
 
 pub async fn plans_are_kept_a_week(db: &Db) {
@@ -380,7 +440,7 @@ pub async fn a_closed_store_says_so(db: &Db) {
     let answers = [
         store.ping().await,
         store.put_symbols(&[]).await,
-        store.take_place(barkeep::market::Source::Massive, 5, TIMEOUT, moment(0)).await.map(drop),
+        store.take_place(PlaceRequest::new(barkeep::market::Source::Massive, 5, TIMEOUT, moment(0))).await.map(drop),
         store.commit_page(page(write(id, vec![bar(0, 1.0)]))).await.map(drop),
         store.series().await.map(drop),
     ];

@@ -95,11 +95,17 @@ pub async fn reopening_keeps_everything(db: &Db) {
     let mut w = write(id, vec![bar(0, 1.5), growing(1, 2.5)]);
     w.coverage = vec![covered(0, 2, CoverageState::Empty, 1, Some(50))];
     commit(db, w).await;
-    db.store.take_place(barkeep::market::Source::Massive, 5, TIMEOUT, moment(0)).await.unwrap();
+    db.store
+        .take_place(barkeep::vendor::limit::PlaceRequest::new(barkeep::market::Source::Massive, 5, TIMEOUT, moment(0)))
+        .await
+        .unwrap();
     db.store.close().await;
     let closed = db.store.ping().await;
     assert!(matches!(closed, Err(StoreError::Unreachable(_))), "{closed:?}");
-    let closed = db.store.take_place(barkeep::market::Source::Massive, 5, TIMEOUT, moment(0)).await;
+    let closed = db
+        .store
+        .take_place(barkeep::vendor::limit::PlaceRequest::new(barkeep::market::Source::Massive, 5, TIMEOUT, moment(0)))
+        .await;
     assert!(matches!(closed, Err(StoreError::Unreachable(_))), "{closed:?}");
 
     let again = open(db.url(), false).await.unwrap();
@@ -114,7 +120,9 @@ pub async fn reading_only_changes_nothing(db: &Db) {
     commit(db, write(id, vec![bar(0, 1.5)])).await;
     let reader = open(db.url(), true).await.unwrap();
     assert_eq!(reader.bars(id, span(0, 9).into(), None).await.unwrap(), [bar(0, 1.5)]);
-    let refused = reader.take_place(barkeep::market::Source::Massive, 5, TIMEOUT, moment(0)).await;
+    let refused = reader
+        .take_place(barkeep::vendor::limit::PlaceRequest::new(barkeep::market::Source::Massive, 5, TIMEOUT, moment(0)))
+        .await;
     assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
     // It sees what is committed later.
     commit(db, write(id, vec![bar(1, 2.5)])).await;
@@ -143,7 +151,10 @@ pub async fn a_step_that_was_left_out_is_taken_later(db: &Db) {
         Ok(_) => panic!("opened"),
     }
     let store = open(db.url(), false).await.unwrap();
-    store.take_place(barkeep::market::Source::Coinbase, 5, TIMEOUT, moment(0)).await.unwrap();
+    store
+        .take_place(barkeep::vendor::limit::PlaceRequest::new(barkeep::market::Source::Coinbase, 5, TIMEOUT, moment(0)))
+        .await
+        .unwrap();
     store.close().await;
     open(db.url(), true).await.unwrap().close().await;
 }

@@ -357,7 +357,12 @@ mod tests {
         let now = Moment { at: Ts(1_000_000), uptime: None };
         let take = timing::scope(
             Arc::clone(&spent),
-            database.take_place(barkeep_market::Source::Massive, 5, Duration::from_mins(1), now),
+            database.take_place(barkeep_vendor::limit::PlaceRequest::new(
+                barkeep_market::Source::Massive,
+                5,
+                Duration::from_mins(1),
+                now,
+            )),
         );
         assert!(take.await.unwrap().place.is_some());
         assert_eq!(spent.of(Phase::Database), Duration::ZERO);

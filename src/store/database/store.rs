@@ -34,9 +34,9 @@ use barkeep_base::timing::{self, Phase};
 use barkeep_market::dividend::{Dividend, PriceFactors};
 use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
-use barkeep_market::{Bar, Interval, Source, Symbol, Timeframe, Ts, split::Split};
+use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts, split::Split};
 use barkeep_sql::layout;
-use barkeep_vendor::limit::{Grant, Place};
+use barkeep_vendor::limit::{Grant, Place, PlaceRequest};
 
 #[async_trait]
 impl Store for Database {
@@ -370,9 +370,9 @@ impl Store for Database {
         read!(self, requests::counted())
     }
 
-    async fn take_place(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant> {
+    async fn take_place(&self, request: PlaceRequest) -> Result<Grant> {
         // Part of the wait for the limit, which is measured as a whole.
-        self.write_untimed(requests::TakePlace { vendor, limit, timeout, now, by_server: self.has_heartbeat() }).await
+        self.write_untimed(requests::TakePlace { request, by_server: self.has_heartbeat() }).await
     }
 
     async fn place_answered(&self, place: i64, now: Moment) -> Result<()> {

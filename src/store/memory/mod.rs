@@ -21,7 +21,6 @@ mod tracked;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -41,8 +40,8 @@ use crate::tables::plans;
 use barkeep_base::clock::Moment;
 use barkeep_market::dividend::{Dividend, PriceFactors};
 use barkeep_market::evidence::Part;
-use barkeep_market::{Bar, Interval, Source, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
-use barkeep_vendor::limit::{Grant, Place};
+use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
+use barkeep_vendor::limit::{Grant, Place, PlaceRequest};
 
 #[async_trait]
 impl Store for Memory {
@@ -334,8 +333,8 @@ impl Store for Memory {
         Ok(self.open()?.requests.counted())
     }
 
-    async fn take_place(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant> {
-        Ok(self.open()?.requests.take_place(vendor, limit, timeout, now))
+    async fn take_place(&self, request: PlaceRequest) -> Result<Grant> {
+        Ok(self.open()?.requests.take_place(&request))
     }
 
     async fn place_answered(&self, place: i64, now: Moment) -> Result<()> {

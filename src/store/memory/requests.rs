@@ -2,14 +2,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::{CountedAnswer, RequestFilter, RequestMinute, RequestPurpose, RequestRow, RequestTotals, Waste};
 use barkeep_base::clock::Moment;
 use barkeep_market::ts::MINUTE;
 use barkeep_market::{Interval, Source, Timeframe, Ts};
-use barkeep_vendor::limit::place::fits;
-use barkeep_vendor::limit::{Grant, Place};
+use barkeep_vendor::limit::{Grant, InLine, Place, PlaceRequest};
 
 /// Base aggregates in a page that has another behind it, as the databases' statement has it too.
 const FULL_PAGE: i64 = 50_000;
@@ -20,6 +18,7 @@ pub(super) struct Requests {
     /// In the order they were taken.
     places: Vec<Place>,
     last_place: i64,
+    line: Vec<(Source, InLine)>,
 }
 
 impl Requests {
@@ -93,7 +92,8 @@ impl Requests {
             .collect()
     }
 
-    pub(super) fn take_place(&mut self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Grant {
+    pub(super) fn take_place(&mut self, request: &PlaceRequest) -> Grant {
+        let PlaceRequest { vendor, timeout, now, .. } = *request;
         for place in &mut self.places {
             for moment in [Some(&mut place.started), place.answered.as_mut()].into_iter().flatten() {
                 moment.at = moment.at.min(now.at);
@@ -101,12 +101,18 @@ impl Requests {
         }
         self.places.retain(|place| !place.free_in(&now).is_zero());
         let taken: Vec<Place> = self.places.iter().filter(|place| place.vendor == vendor).copied().collect();
-        let place = fits(&taken, limit, &now).then(|| {
+        let line: Vec<InLine> = self.line.iter().filter(|(of, _)| *of == vendor).map(|(_, row)| *row).collect();
+        let decision = request.decide(&taken, &line);
+        if let Some(waiting) = request.waiting {
+            self.line.retain(|(of, row)| (*of, row.waiting.process) != (vendor, waiting.process));
+            self.line.extend(decision.line.map(|row| (vendor, row)));
+        }
+        let place = decision.granted.then(|| {
             self.last_place += 1;
             self.places.push(Place { id: self.last_place, vendor, started: now, answered: None, timeout });
             self.last_place
         });
-        Grant { place, taken }
+        decision.grant(place, taken)
     }
 
     pub(super) fn place_answered(&mut self, id: i64, now: Moment) {

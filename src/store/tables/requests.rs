@@ -12,8 +12,7 @@ use crate::{CountedAnswer, RequestFilter, RequestMinute, RequestRow, RequestTota
 use barkeep_base::clock::{Moment, Uptime};
 use barkeep_market::ts::{MINUTE, millis};
 use barkeep_market::{Interval, Source, Ts};
-use barkeep_vendor::limit::place::fits;
-use barkeep_vendor::limit::{Grant, Place};
+use barkeep_vendor::limit::{Grant, InLine, Place, PlaceRequest, Rank, Waiting};
 
 /// Newest requests that a condition holds for.
 macro_rules! newest {
@@ -86,6 +85,13 @@ statements! {
     TAKE = Sql::same(
         "INSERT INTO rate_limit_state (vendor, started_at, timeout_ms, boot, started_uptime_ms)
          VALUES ($1, $2, $3, $4, $5) RETURNING id");
+    LINE = Sql::same("SELECT process, rank, requests, until FROM rate_limit_line WHERE vendor = $1");
+    STAND = Sql::same(
+        "INSERT INTO rate_limit_line (vendor, process, rank, requests, until) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (vendor, process) DO UPDATE SET rank = excluded.rank, requests = excluded.requests,
+             until = excluded.until");
+    FORGET_LINE = Sql::same("DELETE FROM rate_limit_line WHERE until <= $1");
+    LEAVE = Sql::same("DELETE FROM rate_limit_line WHERE vendor = $1 AND process = $2");
     ANSWER = Sql::same("UPDATE rate_limit_state SET answered_at = $2, answered_uptime_ms = $3 WHERE id = $1");
 }
 
@@ -207,10 +213,7 @@ pub(crate) async fn counted(conn: &mut Conn<'_>) -> Result<Vec<CountedAnswer>> {
 
 /// [`crate::Store::take_place`].
 pub(crate) struct TakePlace {
-    pub(crate) vendor: Source,
-    pub(crate) limit: u32,
-    pub(crate) timeout: Duration,
-    pub(crate) now: Moment,
+    pub(crate) request: PlaceRequest,
     /// By the server's clock instead.
     pub(crate) by_server: bool,
 }
@@ -220,9 +223,12 @@ impl Work for TakePlace {
     type Output = Grant;
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Grant> {
-        let Self { vendor, limit, timeout, now, by_server } = self;
+        let Self { mut request, by_server } = *self;
         conn.rows(LOCK_PLACES, &[]).await?;
-        let now = &if *by_server { server_moment(conn, now).await? } else { *now };
+        if by_server {
+            request.now = server_moment(conn, &request.now).await?;
+        }
+        let now = &request.now;
         conn.run(CLAMP, &values![now.at]).await?;
         let (free, mut taken): (Vec<Place>, Vec<Place>) =
             places(conn).await?.into_iter().partition(|p| p.free_in(now).is_zero());
@@ -230,16 +236,47 @@ impl Work for TakePlace {
             let ids: Vec<i64> = free.iter().map(|place| place.id).collect();
             conn.run(FORGET, &values![ids]).await?;
         }
-        taken.retain(|place| place.vendor == *vendor);
-        if !fits(&taken, *limit, now) {
-            return Ok(Grant { place: None, taken });
+        taken.retain(|place| place.vendor == request.vendor);
+        let line = line(conn, request.vendor).await?;
+        let decision = request.decide(&taken, &line);
+        if let Some(waiting) = request.waiting {
+            let known = line.iter().any(|row| row.waiting.process == waiting.process);
+            stand(conn, request.vendor, waiting.process, decision.line.as_ref(), known).await?;
         }
-        let timeout = millis(*timeout);
+        if line.iter().any(|row| !row.counts(now.at)) {
+            conn.run(FORGET_LINE, &values![now.at]).await?;
+        }
+        if !decision.granted {
+            return Ok(decision.grant(None, taken));
+        }
+        let timeout = millis(request.timeout);
         let (boot, uptime) = (now.uptime.map(|up| up.boot), now.uptime.map(|up| up.ms));
-        let place =
-            column(&conn.rows(TAKE, &values![vendor.name(), now.at, timeout, boot, uptime]).await?)?.first().copied();
-        Ok(Grant { place, taken })
+        let row = values![request.vendor.name(), now.at, timeout, boot, uptime];
+        let place = column(&conn.rows(TAKE, &row).await?)?.first().copied();
+        Ok(decision.grant(place, taken))
     }
+}
+
+/// The processes that wait for a place at a vendor.
+async fn line(conn: &mut Conn<'_>, vendor: Source) -> Result<Vec<InLine>> {
+    each(conn, LINE, &values![vendor.name()], |f| {
+        let (process, rank, requests) = (f.next()?, f.next::<i64>()?, f.next::<i64>()?);
+        let rank = Rank(u8::try_from(rank).unwrap_or(u8::MAX));
+        let requests = u32::try_from(requests).unwrap_or(u32::MAX);
+        Ok(InLine { waiting: Waiting { process, rank, requests }, until: f.next()? })
+    })
+    .await
+}
+
+/// Writes the row of a process in the line, or deletes the one it had.
+async fn stand(conn: &mut Conn<'_>, vendor: Source, process: Uuid, row: Option<&InLine>, known: bool) -> Result<()> {
+    if let Some(InLine { waiting, until }) = row {
+        let row = values![vendor.name(), process, i64::from(waiting.rank.0), i64::from(waiting.requests), *until];
+        conn.run(STAND, &row).await?;
+    } else if known {
+        conn.run(LEAVE, &values![vendor.name(), process]).await?;
+    }
+    Ok(())
 }
 
 /// The same moment by the server's clock.

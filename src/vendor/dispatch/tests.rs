@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::batch::groups;
 use super::*;
-use crate::limit::Grant;
+use crate::limit::{Grant, PlaceRequest};
 use crate::testing;
 use crate::{DividendPage, SplitPage};
 use barkeep_base::clock::FixedClock;
@@ -114,7 +114,7 @@ struct Log {
 
 #[async_trait]
 impl Journal for Log {
-    async fn take(&self, _: Source, _: u32, _: Duration, _: Moment) -> Result<Grant, Fault> {
+    async fn take(&self, _: PlaceRequest) -> Result<Grant, Fault> {
         if self.broken {
             return Err(Fault::new(Class::Journal, "disk full"));
         }

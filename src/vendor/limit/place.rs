@@ -33,6 +33,10 @@ pub struct Grant {
     pub place: Option<i64>,
     /// The places that were taken before, of all processes.
     pub taken: Vec<Place>,
+    /// When there is none: for how long there is none.
+    pub ask_again_in: Duration,
+    /// Whether other processes wait for one.
+    pub has_company: bool,
 }
 
 impl Place {
@@ -54,12 +58,6 @@ impl Place {
 fn left(length: Duration, since: &Moment, now: &Moment) -> Duration {
     let gone = u64::try_from(now.since(since).saturating_sub(1)).unwrap_or(0);
     length.saturating_sub(Duration::from_millis(gone))
-}
-
-/// Whether one more request fits into `limit` places beside the recorded ones.
-#[must_use]
-pub fn fits(places: &[Place], limit: u32, now: &Moment) -> bool {
-    wait(taken(places, now), limit, 0, WINDOW).is_zero()
 }
 
 /// How long each taken place stays taken.

@@ -38,9 +38,9 @@ struct Shared {
 /// The journal, whose writes take their time: a process can die before, in and after each.
 #[async_trait]
 impl Journal for Shared {
-    async fn take(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault> {
+    async fn take(&self, request: PlaceRequest) -> Result<Grant, Fault> {
         tokio::time::sleep(Duration::from_millis(2)).await;
-        let grant = self.book.take(vendor, limit, timeout, now).await;
+        let grant = self.book.take(request).await;
         tokio::time::sleep(Duration::from_millis(2)).await;
         grant
     }

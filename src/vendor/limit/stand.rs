@@ -14,20 +14,26 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A journal in memory that outlives limiters, as the database does.
 #[derive(Debug, Default)]
-pub(super) struct Book(pub(super) Mutex<Vec<Place>>);
+pub(super) struct Book(pub(super) Mutex<Vec<Place>>, Mutex<Vec<InLine>>);
 
 #[async_trait]
 impl Journal for Book {
-    async fn take(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault> {
-        let mut places = self.0.lock().unwrap();
+    async fn take(&self, request: PlaceRequest) -> Result<Grant, Fault> {
+        let PlaceRequest { vendor, timeout, now, .. } = request;
+        let (mut places, mut line) = (self.0.lock().unwrap(), self.1.lock().unwrap());
         let taken: Vec<Place> =
             places.iter().filter(|p| p.vendor == vendor && !p.free_in(&now).is_zero()).copied().collect();
         let id = i64::try_from(places.len()).unwrap();
-        let place = place::fits(&taken, limit, &now).then(|| {
+        let decision = request.decide(&taken, &line);
+        if let Some(waiting) = request.waiting {
+            line.retain(|row| row.waiting.process != waiting.process);
+            line.extend(decision.line);
+        }
+        let place = decision.granted.then(|| {
             places.push(Place { id, vendor, started: now, answered: None, timeout });
             id
         });
-        Ok(Grant { place, taken })
+        Ok(decision.grant(place, taken))
     }
 
     async fn answered(&self, place: i64, now: Moment) {

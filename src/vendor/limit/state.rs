@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use barkeep_config::RateLimit;
 use barkeep_market::Source;
 
+use super::line::{LOOKS_AGAIN, Waiting};
 use super::place::{WINDOW, wait};
 use super::turns::{Rank, Urgency};
 use super::{HeldPlace, Permit, allowance};
@@ -49,6 +50,10 @@ pub(super) struct State {
     pub(super) frozen_until: Option<Instant>,
     /// Until when the journal says that all places are taken.
     pub(super) journal_until: Option<Instant>,
+    /// Whether other processes wait for places, as the journal said last.
+    pub(super) has_company: bool,
+    /// What others were told last about who waits here, and when they expect it to look again.
+    pub(super) told: Option<(Waiting, Instant)>,
     /// 429 answers since the last success, counted once per freeze.
     pub(super) refusals: u32,
     /// Requests per window that somebody else seems to make with the same key; 0 when there is no sign of it.
@@ -99,6 +104,8 @@ impl State {
             effective: f64::from(agreed.full),
             frozen_until: None,
             journal_until: None,
+            has_company: false,
+            told: None,
             refusals: 0,
             foreign: 0,
         }
@@ -210,6 +217,15 @@ impl State {
             expected = left.fold(0_u32, |sum, (_, follows)| sum.saturating_add(*follows));
         }
         wait
+    }
+
+    /// Whether others have to be told that `waiting` waits here, for `wait` from now. They need not know when there is
+    /// nobody else, or while the vendor's refusals are what it waits for.
+    pub(super) fn must_tell(&self, now: Instant, waiting: Waiting, wait: Duration) -> bool {
+        let is_frozen = self.frozen_until.is_some_and(|until| until > now);
+        let is_told = self.told.is_some_and(|(known, until)| known == waiting && until >= now + wait.min(LOOKS_AGAIN));
+        let has_others = self.has_company || !self.others.is_empty();
+        has_others && !is_frozen && self.effective() == self.agreed.full && !is_told
     }
 
     /// How long until a place is free for a caller with `ahead` others before it. Expects free ones to be forgotten.

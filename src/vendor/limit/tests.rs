@@ -100,8 +100,8 @@ struct SlowBook(Book, Duration);
 
 #[async_trait]
 impl Journal for SlowBook {
-    async fn take(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault> {
-        let grant = self.0.take(vendor, limit, timeout, now).await;
+    async fn take(&self, request: PlaceRequest) -> Result<Grant, Fault> {
+        let grant = self.0.take(request).await;
         tokio::time::sleep(self.1).await;
         grant
     }
@@ -373,7 +373,7 @@ fn a_cancel_ends_the_wait_and_costs_no_place() {
 fn places_of_another_process_show_in_the_snapshot() {
     paused(async {
         let s = stand(RateLimit::PerMinute(1));
-        s.book.take(Source::Massive, 1, TIMEOUT, Moment::now(&s.machine)).await.unwrap();
+        s.book.take(PlaceRequest::new(Source::Massive, 1, TIMEOUT, Moment::now(&s.machine))).await.unwrap();
         let look = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let seen = s.limiter.snapshot();
@@ -482,5 +482,60 @@ fn a_vendor_that_counts_by_the_second_has_places_of_its_own() {
         second.on_rate_limited(None);
         assert_eq!(second.snapshot().frozen_for, Some(Duration::from_secs(2)));
         assert_eq!(second.snapshot().foreign_per_minute, None, "nobody shares a key that there is not");
+    });
+}
+
+/// A process with so many requests of one rank; when each was let through.
+async fn process(book: Arc<Book>, machine: Arc<Machine>, rank: Rank, requests: usize) -> Vec<Instant> {
+    let limiter = Arc::new(Limiter::new(RateLimit::PerMinute(5), TIMEOUT));
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..requests {
+        let (limiter, book, machine) = (Arc::clone(&limiter), Arc::clone(&book), Arc::clone(&machine));
+        all.spawn(async move {
+            let cancel = CancellationToken::new();
+            let permit = ranked(rank, 0, limiter.acquire(&*book, &*machine, &cancel)).await.unwrap();
+            let taken = Instant::now();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            limiter.answered(permit, &*book, &*machine).await;
+            taken
+        });
+    }
+    let mut all = all.join_all().await;
+    all.sort_unstable();
+    all
+}
+
+#[test]
+fn the_process_with_the_more_urgent_requests_goes_first() {
+    paused(async {
+        let (book, machine) = (Arc::<Book>::default(), Arc::new(Machine::new()));
+        let start = |rank, n| tokio::spawn(process(Arc::clone(&book), Arc::clone(&machine), Rank(rank), n));
+        let begin = Instant::now();
+        let low = start(8, 40);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let urgent = start(0, 22).await.unwrap();
+        let low = low.await.unwrap();
+        let minute = |at: &Instant| (*at - begin).as_secs() / 60;
+        // The low one had the first minute. 22 at 5 a minute take the four after it and a part of the next.
+        let expected = [1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 5, 5];
+        assert_eq!(urgent.iter().map(minute).collect::<Vec<_>>(), expected);
+        // Nothing of the limit is lost: three of the low one are let through with the last two.
+        assert_eq!(low.iter().map(minute).take(13).collect::<Vec<_>>(), [0, 0, 0, 0, 0, 5, 5, 5, 6, 6, 6, 6, 6]);
+    });
+}
+
+#[test]
+fn a_process_that_died_in_line_costs_the_others_seconds() {
+    paused(async {
+        let (book, machine) = (Arc::<Book>::default(), Arc::new(Machine::new()));
+        let start = |rank, n| tokio::spawn(process(Arc::clone(&book), Arc::clone(&machine), Rank(rank), n));
+        let begin = Instant::now();
+        let low = start(8, 10);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let urgent = start(0, 5);
+        tokio::time::sleep(Duration::from_secs(50)).await;
+        urgent.abort();
+        let last = *low.await.unwrap().last().unwrap() - begin;
+        assert!((Duration::from_secs(60)..Duration::from_secs(73)).contains(&last), "{last:?}");
     });
 }

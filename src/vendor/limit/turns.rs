@@ -81,6 +81,14 @@ impl Turns {
         self.state().waiting.len()
     }
 
+    /// How urgent the first is, and how many wait that are as urgent.
+    pub(super) fn first(&self) -> Option<(Rank, u32)> {
+        let state = self.state();
+        let ((rank, _), _) = state.waiting.first_key_value()?;
+        let alike = state.waiting.range((*rank, 0)..=(*rank, u64::MAX)).count();
+        Some((*rank, u32::try_from(alike).unwrap_or(u32::MAX)))
+    }
+
     /// How many go before one that joins now.
     pub(super) fn ahead(&self, rank: Rank) -> usize {
         self.state().waiting.range(..=(rank, u64::MAX)).count()

@@ -148,7 +148,12 @@ async fn everybody_counts_the_same_requests_and_knows_the_same_window() {
     let moment = Moment::now(&*clock);
     while rig
         .store
-        .take_place(barkeep::market::Source::Massive, 60, Duration::from_mins(1), moment)
+        .take_place(barkeep::vendor::limit::PlaceRequest::new(
+            barkeep::market::Source::Massive,
+            60,
+            Duration::from_mins(1),
+            moment,
+        ))
         .await
         .unwrap()
         .place

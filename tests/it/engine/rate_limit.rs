@@ -81,3 +81,26 @@ async fn another_process_sees_the_window_as_the_vendor_counts_it(bench: Bench) {
     assert!(bench.sim.log().iter().all(|r| r.status != 429), "the vendor never had to refuse");
     assert_eq!(bench.sim.busiest_minute(), 4);
 }
+
+on_both!(
+    what_is_more_urgent_goes_first_whichever_process_asks,
+    SimConfig { rate_limit: Some(6), window: Window::Sliding, base_limit: 2_000, ..SimConfig::default() }
+);
+/// A long history of a symbol that matters little is under way in one process when another one wants a critical symbol.
+async fn what_is_more_urgent_goes_first_whichever_process_asks(bench: Bench) {
+    let run = |args: &[&str]| bench.spawn(&[&["backfill", "--json", "--rate-limit", "6"], args].concat());
+    let low = run(&["ORCL", "--timeframes", "5m", "--from", "2023-01-01", "--to", "2024-01-01"]);
+    bench.until_asked(6).await;
+    let urgent = run(&["SPY", "--timeframes", "5m,1d", "--from", "2024-03-04", "--to", "2024-03-08"]);
+    let (code, summary) = summary_of(&urgent.wait_with_output().await.unwrap());
+    assert_eq!((code, summary["requests"].as_u64()), (0, Some(4)), "{summary}");
+    // The rest of its minute is the other one's again.
+    bench.until_asked(12).await;
+    let pid = low.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let _ = low.wait_with_output().await.unwrap();
+    let asked: Vec<String> = bench.sim.log().iter().map(|request| request.target.clone()).collect();
+    let of_spy: Vec<bool> = asked.iter().map(|target| target.contains("SPY")).collect();
+    assert_eq!(of_spy, [vec![false; 6], vec![true; 4], vec![false; 2]].concat(), "{asked:#?}");
+    assert_eq!(bench.sim.busiest_minute(), 6);
+}

@@ -18,7 +18,7 @@ use barkeep::store::{ExecutionStatus, SeriesId, SeriesRow, StoreError};
 use uuid::Uuid;
 
 use self::server::{PausedServer, Stall};
-use self::worker::{LEASE_MS, Of, Worker};
+use self::worker::{LEASE_MS, Of, WAITING, Worker};
 use crate::sample::symbol_row;
 
 /// Schedules of an ordinary run.
@@ -27,7 +27,7 @@ const SCHEDULES: u64 = 20;
 const LENGTH: i64 = 150_000;
 const CALM: i64 = 90_000;
 /// Places at the vendor within a minute.
-const LIMIT: u32 = 15;
+const LIMIT: u32 = 6;
 const SERVICES: usize = 3;
 const COMMANDS: usize = 2;
 
@@ -45,6 +45,7 @@ struct Figures {
     refused: u64,
     overtaken: u64,
     places: u64,
+    yielded: u64,
     orders: u64,
     taken_up: u64,
     items: u64,
@@ -62,6 +63,8 @@ pub(super) struct World {
     newest: BTreeMap<SeriesId, f64>,
     /// When requests reached the vendor.
     arrivals: VecDeque<i64>,
+    /// Workers that wait for a place: how urgently, until when that counts, and with how many requests.
+    line: BTreeMap<Uuid, (u8, i64, u32)>,
     /// Orders whose acceptance was told.
     orders: BTreeSet<Uuid>,
     /// Pages of each item of the plans under way that were written by others than whoever planned.
@@ -100,6 +103,7 @@ async fn no_schedule_breaks_the_fleet() {
                 f.deaths,
                 f.stalls,
                 f.places,
+                f.yielded,
                 f.taken_up,
                 f.items_pages,
                 f.items_refused,
@@ -129,6 +133,7 @@ impl World {
             workers: Vec::new(),
             newest: BTreeMap::new(),
             arrivals: VecDeque::new(),
+            line: BTreeMap::new(),
             orders: BTreeSet::new(),
             helped: BTreeMap::new(),
             is_committing: false,
@@ -146,6 +151,7 @@ impl World {
         self.server.clear().await;
         self.newest.clear();
         self.arrivals.clear();
+        self.line.clear();
         self.orders.clear();
         self.helped.clear();
         self.leader = None;
@@ -404,10 +410,21 @@ impl World {
     }
 
     async fn ask_for(&mut self, k: usize, of: Of) {
-        if !self.workers[k].take_place(LIMIT).await {
+        let (id, rank, now) = (self.workers[k].id, k as u8, self.now());
+        let grant = self.workers[k].take_place(LIMIT, rank).await;
+        self.line.retain(|worker, (_, until, _)| *worker != id && *until > now);
+        let first = self.line.values().filter(|(other, ..)| *other < rank).map(|(.., requests)| *requests).sum::<u32>();
+        if grant.place.is_none() {
+            self.figures.yielded += u64::from(grant.taken.len() < LIMIT as usize);
+            let wait = i64::try_from(grant.ask_again_in.as_millis()).unwrap().min(10_000);
+            self.line.insert(id, (rank, now + wait + 2_000, WAITING));
             return;
         }
-        let now = self.now();
+        // The others of it wait on, which only matters to somebody who waits too.
+        if !self.line.is_empty() {
+            self.line.insert(id, (rank, now + 2_000, WAITING - 1));
+        }
+        assert!(grant.taken.len() as u32 + first < LIMIT, "{first} others went first");
         self.figures.places += 1;
         self.arrivals.push_back(now);
         self.arrivals.retain(|at| *at > now - 60_000);

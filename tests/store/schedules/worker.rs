@@ -12,6 +12,7 @@ use barkeep::store::{
     Attempts, Coverage, CoverageState, Election, ExecutionRow, ExecutionStatus, ItemPage, PageCommit, PageOfItem,
     RequestRow, SeriesClaim, SeriesClaiming, SeriesId, SeriesWrite, SharedPlans, Store, StoreError, StoredBar, Trigger,
 };
+use barkeep::vendor::limit::{Grant, PlaceRequest, Rank, Waiting};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -22,6 +23,8 @@ use crate::support::rows;
 pub const LEASE_MS: i64 = 15_000;
 /// How often a heartbeat, an election, a renewal is due.
 const DUE_MS: i64 = 5_000;
+/// Requests of a worker that wait for a place together.
+pub const WAITING: u32 = 14;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many of the writes of a page were dropped as stale.
@@ -281,11 +284,14 @@ impl Worker {
         granted
     }
 
-    pub async fn take_place(&mut self, limit: u32) -> bool {
+    /// One of `limit` places, for a request that is as urgent as `rank` says.
+    pub async fn take_place(&mut self, limit: u32, rank: u8) -> Grant {
         let moment = Moment::now(self.machine.as_ref());
-        let grant = self.store.take_place(Source::Massive, limit, TIMEOUT, moment).await.unwrap();
+        let waiting = Some(Waiting { process: self.id, rank: Rank(rank), requests: WAITING });
+        let request = PlaceRequest { waiting, ..PlaceRequest::new(Source::Massive, limit, TIMEOUT, moment) };
+        let grant = self.store.take_place(request).await.unwrap();
         self.place = grant.place;
-        grant.place.is_some()
+        grant
     }
 
     /// The vendor's answer of this moment: its value grows with time.
