@@ -10,3 +10,11 @@ CREATE TABLE rate_limit_line (
     until TIMESTAMPTZ NOT NULL,
     PRIMARY KEY (vendor, process)
 );
+
+-- The last 429 of a vendor: until when nobody asks, and the share of the rate that is left afterwards.
+CREATE TABLE rate_limit_refusals (
+    vendor TEXT NOT NULL PRIMARY KEY,
+    at TIMESTAMPTZ NOT NULL,
+    until TIMESTAMPTZ NOT NULL,
+    share DOUBLE PRECISION NOT NULL
+);

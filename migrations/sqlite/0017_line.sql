@@ -10,3 +10,11 @@ CREATE TABLE rate_limit_line (
     until INTEGER NOT NULL,
     PRIMARY KEY (vendor, process)
 ) STRICT;
+
+-- The last 429 of a vendor: until when nobody asks, and the share of the rate that is left afterwards.
+CREATE TABLE rate_limit_refusals (
+    vendor TEXT NOT NULL PRIMARY KEY,
+    at INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    share REAL NOT NULL
+) STRICT;

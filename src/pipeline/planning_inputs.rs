@@ -100,7 +100,7 @@ pub async fn density(engine: &RunContext, targets: &[Target]) -> Result<BTreeMap
 /// When the database cannot be read.
 pub async fn tokens(engine: &RunContext) -> Result<BTreeMap<Source, Tokens>, StoreError> {
     let recorded = engine.store.places().await?;
-    let of = |vendor| (vendor, tokens_of(engine, vendor, &recorded));
+    let of = |vendor| (vendor, tokens_of(engine, vendor, &recorded.places));
     Ok(Source::ALL.into_iter().map(of).collect())
 }
 

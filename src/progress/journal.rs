@@ -11,7 +11,7 @@ use barkeep_base::clock::Moment;
 use barkeep_market::ts::millis;
 use barkeep_store::{RequestPurpose, RequestRow, Store};
 use barkeep_vendor::dispatch::{Attempt, Journal};
-use barkeep_vendor::limit::{Grant, Place, PlaceRequest};
+use barkeep_vendor::limit::{Grant, PlaceRequest, Recorded};
 use barkeep_vendor::{Class, Fault};
 
 /// Writes attempts to `vendor_requests` and places to `rate_limit_state`.
@@ -48,7 +48,7 @@ impl Journal for StoreJournal {
         }
     }
 
-    async fn places(&self) -> Option<Vec<Place>> {
+    async fn recorded(&self) -> Option<Recorded> {
         self.store.places().await.ok()
     }
 

@@ -49,7 +49,7 @@ use barkeep_market::dividend::{Dividend, PriceFactors};
 use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
 use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts, split::Split};
-use barkeep_vendor::limit::{Grant, Place, PlaceRequest};
+use barkeep_vendor::limit::{Grant, PlaceRequest, Recorded};
 
 /// The operations barkeep needs from a database. One conformance suite checks every implementation.
 ///
@@ -382,8 +382,8 @@ pub trait Store: Send + Sync {
     /// The request that took the place was answered, or failed.
     async fn place_answered(&self, place: i64, now: Moment) -> Result<()>;
 
-    /// All places recorded at all vendors, in the order they were taken; free ones stay until another is taken.
-    async fn places(&self) -> Result<Vec<Place>>;
+    /// All places recorded at all vendors, and the last 429 of each.
+    async fn places(&self) -> Result<Recorded>;
 
     // -- plans -------------------------------------------------------------------------------------------------------
 

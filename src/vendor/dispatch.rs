@@ -249,10 +249,10 @@ impl Dispatcher {
             self.counts.end(self.clock.now(), attempt.latency, 0, Some(&fault));
             match fault.class {
                 Class::RateLimited => {
-                    if let Some(places) = self.journal.places().await {
-                        line.limiter.observe(&places, &Moment::now(&*self.clock));
+                    if let Some(recorded) = self.journal.recorded().await {
+                        line.limiter.observe(&recorded, &Moment::now(&*self.clock));
                     }
-                    line.limiter.on_rate_limited(fault.retry_after);
+                    line.limiter.on_rate_limited(fault.retry_after, &*self.journal, &*self.clock).await;
                 }
                 Class::Auth => line.refuse(&fault),
                 _ => {}

@@ -5,8 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::Fault;
-use crate::limit::line::PlaceRequest;
-use crate::limit::place::{Grant, Place};
+use crate::limit::line::{Grant, PlaceRequest, Recorded};
 use barkeep_base::clock::Moment;
 use barkeep_market::{Interval, Timeframe, Ts};
 
@@ -35,7 +34,7 @@ pub struct Attempt {
 /// Where attempts are written down, and where the places at the vendor outlive the process.
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Takes a place at a vendor, or joins the line of those who wait for one; durable before this returns.
+    /// Takes a place at a vendor, or tells other processes what they have to know; durable before this returns.
     ///
     /// # Errors
     /// [`Class::Journal`](super::Class::Journal) when it cannot be written down: the request must not be made then.
@@ -44,8 +43,8 @@ pub trait Journal: Send + Sync {
     /// The request that took this place was answered, or failed.
     async fn answered(&self, place: i64, now: Moment);
 
-    /// All places recorded at all vendors, free ones among them; `None` when it cannot tell.
-    async fn places(&self) -> Option<Vec<Place>> {
+    /// What is recorded for all processes; `None` when it cannot tell.
+    async fn recorded(&self) -> Option<Recorded> {
         None
     }
 

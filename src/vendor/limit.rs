@@ -6,6 +6,7 @@
 
 pub mod line;
 pub mod place;
+mod shared;
 mod snapshot;
 mod state;
 mod turns;
@@ -19,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::line::LOOKS_AGAIN;
-pub use self::line::{Decision, InLine, PlaceRequest, Waiting};
-pub use self::place::{Grant, Place, WINDOW};
+pub use self::line::{Decision, Grant, InLine, PlaceRequest, Recorded, Refusal, Waiting, Wanted};
+pub use self::place::{Place, WINDOW};
 pub use self::snapshot::{HeldPlace, LimitSnapshot};
 use self::state::{Agreed, State};
 pub use self::turns::{Rank, ranked};
@@ -205,38 +206,6 @@ impl Limiter {
         }
     }
 
-    /// Those who wait here, for the line. Where places come back within seconds there is none.
-    fn waiting(&self) -> Option<Waiting> {
-        let (rank, requests) = self.turns.first().filter(|_| self.vendor.window() >= WINDOW)?;
-        Some(Waiting { process: self.process, rank, requests })
-    }
-
-    /// Asks for a place for a request, or only joins the line, and takes note of what the others do.
-    async fn ask_journal(
-        &self,
-        journal: &dyn Journal,
-        clock: &dyn Clock,
-        limit: u32,
-        waiting: Option<Waiting>,
-        request: Option<Urgency>,
-    ) -> Result<Option<i64>, Fault> {
-        let now = Moment::now(clock);
-        let (only_joins, follows) = (request.is_none(), request.map_or(0, |request| request.follows));
-        let asked =
-            PlaceRequest { vendor: self.vendor, limit, timeout: self.timeout, now, waiting, follows, only_joins };
-        let Grant { place, taken, ask_again_in, has_company } = journal.take(asked).await?;
-        self.observe(&taken, &now);
-        let instant = Instant::now();
-        let mut state = self.state();
-        state.has_company = has_company;
-        state.told = waiting.filter(|_| place.is_none()).map(|told| (told, instant + ask_again_in.min(LOOKS_AGAIN)));
-        if place.is_none() && !only_joins {
-            // Its times may be of the wall clock; they are never believed beyond a window.
-            state.journal_until = Some(instant + ask_again_in.clamp(SHORTEST_SLEEP, WINDOW));
-        }
-        Ok(place)
-    }
-
     /// The request of this permit was answered, or failed: its place is free one window from now.
     pub async fn answered(&self, permit: Permit, journal: &dyn Journal, clock: &dyn Clock) {
         {
@@ -247,23 +216,6 @@ impl Limiter {
         }
         if let Some(place) = permit.recorded {
             journal.answered(place, Moment::now(clock)).await;
-        }
-    }
-
-    /// Takes note of the places that the journal had recorded at `now`; those at other vendors do not count.
-    pub fn observe(&self, places: &[Place], now: &Moment) {
-        let instant = Instant::now();
-        let mut state = self.state();
-        if state.agreed.limit.is_none() {
-            return;
-        }
-        let before = state.others.iter().filter(|until| **until > instant).count();
-        let is_own = |id: i64| state.own.iter().any(|own| own.recorded == Some(id));
-        let here = places.iter().filter(|place| place.vendor == self.vendor);
-        let others = here.filter(|place| !is_own(place.id)).map(|place| place.free_in(now));
-        state.others = others.filter(|left| !left.is_zero()).map(|left| instant + left).collect();
-        if state.others.len() != before {
-            self.observed.notify_one();
         }
     }
 
@@ -285,34 +237,6 @@ impl Limiter {
                 }
             } => {}
         }
-    }
-
-    /// The vendor said 429: nothing starts before `retry_after`, or before the oldest place is free when it named no
-    /// time, and the rate is halved. Answers to requests that were under way together count once.
-    ///
-    /// When the places known leave room in the window, those of other processes with the same database included,
-    /// somebody else uses the key.
-    pub fn on_rate_limited(&self, retry_after: Option<Duration>) {
-        let now = Instant::now();
-        let mut state = self.state();
-        state.forget_free(now);
-        if state.frozen_until.is_none_or(|until| until <= now) {
-            state.effective = (state.effective / 2.0).max(1.0);
-            state.refusals = state.refusals.saturating_add(1);
-            if self.vendor.needs_key() {
-                state.notice_foreign();
-            }
-        }
-        // An unlimited key has no window to wait for, and a short window is over too soon to tell anything; the pause
-        // doubles while the vendor keeps refusing.
-        let doubled = SHORTEST_FREEZE.saturating_mul(1_u32.checked_shl(state.refusals.min(8)).unwrap_or(1) / 2);
-        let oldest = state.taken(now).into_iter().min();
-        let unnamed = match state.agreed.limit {
-            Some(_) if state.agreed.window >= WINDOW => oldest.unwrap_or(state.agreed.window),
-            _ => doubled.min(WINDOW),
-        };
-        let until = now + retry_after.unwrap_or(unnamed).max(SHORTEST_FREEZE);
-        state.frozen_until = Some(state.frozen_until.map_or(until, |known| known.max(until)));
     }
 
     /// The vendor answered: the rate grows back, by one place for each window's worth of answers.

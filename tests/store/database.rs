@@ -184,7 +184,7 @@ async fn remembered(memory: &Memory, db: &Db, table: &str) -> usize {
                 rows += store.series_statuses(execution.execution_id).await.unwrap().len();
             }
         }
-        "rate_limit_state" => rows = store.places().await.unwrap().len(),
+        "rate_limit_state" => rows = store.places().await.unwrap().places.len(),
         other => panic!("what is {other}?"),
     }
     rows

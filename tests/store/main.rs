@@ -120,6 +120,7 @@ cases! {
         records::places_follow_the_machine_and_not_its_wall_clock
         records::places_are_shared_by_all_handles
         records::the_more_urgent_process_has_the_next_place
+        records::a_429_is_told_to_all_processes
         records::plans_are_kept_a_week
         records::a_closed_store_says_so
         features::rows_come_back_bit_for_bit

@@ -9,7 +9,7 @@ use barkeep::store::{
     Dialect, ExecutionRow, ExecutionStatus, PageCommit, RequestFilter, RequestRow, RequestTotals, SeriesClaim,
     SeriesClaiming, SeriesRunState, StoreError, Waste,
 };
-use barkeep::vendor::limit::{Grant, Place, PlaceRequest, Rank, Waiting};
+use barkeep::vendor::limit::{Grant, Place, PlaceRequest, Rank, Refusal, Waiting, Wanted};
 use uuid::Uuid;
 
 use crate::database::Db;
@@ -284,7 +284,7 @@ pub async fn places_are_kept_until_a_window_after_the_answer(db: &Db) {
         },
     ];
     assert_eq!(full.taken, expected);
-    assert_eq!(store.places().await.unwrap(), expected);
+    assert_eq!(store.places().await.unwrap().places, expected);
     // Both readings are cut to milliseconds, so a place is free one later than they say.
     assert_eq!(take(2, 60_400).await.place, None);
     let third = take(2, 60_401).await;
@@ -341,7 +341,7 @@ pub async fn places_follow_the_machine_and_not_its_wall_clock(db: &Db) {
         .place
         .unwrap();
     store.place_answered(place, at(3_600_000, 5_200)).await.unwrap();
-    let places = store.places().await.unwrap();
+    let places = store.places().await.unwrap().places;
     assert_eq!((places[0].started, places[0].answered), (at(0, 5_000), Some(at(3_600_000, 5_200))));
     // A day ahead by the wall clock, half a minute by the machine's.
     assert_eq!(
@@ -380,44 +380,74 @@ pub async fn places_are_shared_by_all_handles(db: &Db) {
 /// A process that waits with something more urgent has the next places, and one that died keeps nobody waiting for long.
 pub async fn the_more_urgent_process_has_the_next_place(db: &Db) {
     let store = &db.store;
-    let ask = async |process, rank, requests, only_joins, now| {
+    let ask = async |process, rank, requests, wanted, now| {
         let waiting = Some(Waiting { process: Uuid::from_u128(process), rank: Rank(rank), requests });
         let request = PlaceRequest::new(barkeep::market::Source::Massive, 2, TIMEOUT, moment(now));
-        store.take_place(PlaceRequest { waiting, only_joins, ..request }).await.unwrap()
+        store.take_place(PlaceRequest { waiting, wanted, ..request }).await.unwrap()
     };
     let (low, urgent) = (1, 2);
     let seconds = |grant: &Grant| grant.ask_again_in.as_millis();
     for _ in 0..2 {
-        let place = ask(low, 8, 1, false, 0).await.place.unwrap();
+        let place = ask(low, 8, 1, Wanted::Place, 0).await.place.unwrap();
         store.place_answered(place, moment(0)).await.unwrap();
     }
     // Three of the low one wait; then one of the urgent comes, and waits for the same moment.
-    let full = ask(low, 8, 3, false, 54_000).await;
+    let full = ask(low, 8, 3, Wanted::Place, 54_000).await;
     assert_eq!((full.place, seconds(&full), full.has_company), (None, 6_001, false));
-    let full = ask(urgent, 0, 1, false, 55_000).await;
+    let full = ask(urgent, 0, 1, Wanted::Place, 55_000).await;
     assert_eq!((full.place, seconds(&full), full.has_company), (None, 5_001, true));
     // Both places are free. The first is left to the urgent one, the second is anybody's.
-    let second = ask(low, 8, 3, false, 60_001).await;
+    let second = ask(low, 8, 3, Wanted::Place, 60_001).await;
     assert_eq!((second.place.is_some(), second.has_company), (true, true));
-    let refused = ask(low, 8, 2, false, 60_002).await;
+    let refused = ask(low, 8, 2, Wanted::Place, 60_002).await;
     // Until the urgent one has looked again, two seconds after it meant to.
     assert_eq!((refused.place, seconds(&refused)), (None, 2_000));
-    assert!(ask(urgent, 0, 1, false, 60_003).await.place.is_some());
-    assert!(!ask(low, 8, 1, true, 60_004).await.has_company, "it waits for nothing any more");
+    assert!(ask(urgent, 0, 1, Wanted::Place, 60_003).await.place.is_some());
+    assert!(!ask(low, 8, 1, Wanted::Line, 60_004).await.has_company, "it waits for nothing any more");
 
     // What only joins takes nothing, though there were room.
-    let joined = ask(urgent, 0, 5, true, 160_000).await;
+    let joined = ask(urgent, 0, 5, Wanted::Line, 160_000).await;
     assert_eq!((joined.place, seconds(&joined)), (None, 0));
-    assert_eq!(ask(low, 8, 1, false, 160_001).await.place, None);
+    assert_eq!(ask(low, 8, 1, Wanted::Place, 160_001).await.place, None);
     // It died.
-    assert!(ask(low, 8, 1, false, 162_001).await.place.is_some());
+    assert!(ask(low, 8, 1, Wanted::Place, 162_001).await.place.is_some());
     // Nor does one that a clock recorded which was set back since.
-    ask(urgent, 0, 5, true, 400_000).await;
-    assert!(ask(low, 8, 1, false, 300_000).await.place.is_some());
+    ask(urgent, 0, 5, Wanted::Line, 400_000).await;
+    assert!(ask(low, 8, 1, Wanted::Place, 300_000).await.place.is_some());
     // Who does not take part in the line is not held up by it.
-    ask(urgent, 0, 5, true, 400_000).await;
+    ask(urgent, 0, 5, Wanted::Line, 400_000).await;
     let outside = PlaceRequest::new(barkeep::market::Source::Massive, 2, TIMEOUT, moment(400_000));
     assert!(store.take_place(outside).await.unwrap().place.is_some());
+}
+
+/// After a 429 nobody asks for a while, and everybody goes on at the lower rate.
+pub async fn a_429_is_told_to_all_processes(db: &Db) {
+    let store = &db.store;
+    let ask = async |wanted, now| {
+        let request = PlaceRequest::new(barkeep::market::Source::Massive, 9, TIMEOUT, moment(now));
+        store.take_place(PlaceRequest { wanted, ..request }).await.unwrap()
+    };
+    let told = |seconds| Wanted::Told(Duration::from_secs(seconds), 0.5);
+    assert_eq!(ask(Wanted::Place, 0).await.refusal, None);
+    let first = Refusal { at: Ts(T0 + 1_000), until: Ts(T0 + 31_000), share: 0.5 };
+    let grant = ask(told(30), 1_000).await;
+    assert_eq!((grant.place, grant.refusal), (None, Some(first)));
+    let grant = ask(Wanted::Place, 2_000).await;
+    assert_eq!((grant.place, grant.ask_again_in.as_secs(), grant.refusal), (None, 29, Some(first)));
+    assert_eq!(grant.paused_for.as_secs(), 29);
+    // The longer of two pauses holds.
+    let second = Refusal { at: Ts(T0 + 3_000), ..first };
+    assert_eq!(ask(told(5), 3_000).await.refusal, Some(second));
+    assert_eq!(ask(Wanted::Place, 30_999).await.place, None);
+    let grant = ask(Wanted::Place, 31_000).await;
+    assert_eq!((grant.place.is_some(), grant.refusal), (true, Some(second)));
+    assert_eq!(ask(Wanted::Place, 91_000).await.refusal, None, "a window after the pause it is history");
+    // Another vendor has nothing to do with it.
+    let other = PlaceRequest::new(barkeep::market::Source::Coinbase, 9, TIMEOUT, moment(4_000));
+    assert_eq!(store.take_place(other).await.unwrap().refusal, None);
+    // Nor has one that a clock recorded which was set back since.
+    ask(told(30), 400_000).await;
+    assert!(ask(Wanted::Place, 300_000).await.place.is_some());
 }
 
 pub async fn plans_are_kept_a_week(db: &Db) {

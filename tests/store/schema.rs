@@ -111,7 +111,7 @@ pub async fn reopening_keeps_everything(db: &Db) {
     let again = open(db.url(), false).await.unwrap();
     assert_eq!(again.bars(id, span(0, 9).into(), None).await.unwrap(), [bar(0, 1.5), growing(1, 2.5)]);
     assert_eq!(again.coverage(&[id]).await.unwrap()[0].1, [covered(0, 2, CoverageState::Empty, 1, Some(50))]);
-    assert_eq!(again.places().await.unwrap().iter().map(|p| p.started).collect::<Vec<_>>(), [moment(0)]);
+    assert_eq!(again.places().await.unwrap().places.iter().map(|p| p.started).collect::<Vec<_>>(), [moment(0)]);
     again.close().await;
 }
 

@@ -301,7 +301,7 @@ fn the_belt_shows_the_places_that_the_limiter_holds() {
         }
         // Another process that was just started shows the same.
         let again = Limiter::new(rate, timeout);
-        let places = barkeep::vendor::dispatch::Journal::places(&journal).await.unwrap();
+        let places = barkeep::vendor::dispatch::Journal::recorded(&journal).await.unwrap();
         again.observe(&places, &barkeep::base::clock::Moment::now(&clock));
         assert_eq!(again.snapshot().used, limiter.snapshot().used);
         assert_eq!(marks(&show(&mut model, Some(again.snapshot()))), limiter.snapshot().used as usize);

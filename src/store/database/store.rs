@@ -36,7 +36,7 @@ use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
 use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts, split::Split};
 use barkeep_sql::layout;
-use barkeep_vendor::limit::{Grant, Place, PlaceRequest};
+use barkeep_vendor::limit::{Grant, PlaceRequest, Recorded};
 
 #[async_trait]
 impl Store for Database {
@@ -379,8 +379,8 @@ impl Store for Database {
         self.write_untimed(requests::AnswerPlace { place, now, by_server: self.has_heartbeat() }).await
     }
 
-    async fn places(&self) -> Result<Vec<Place>> {
-        read!(self, requests::places())
+    async fn places(&self) -> Result<Recorded> {
+        read!(self, requests::recorded())
     }
 
     async fn put_plan(&self, id: Uuid, created_at: Ts, json: &str) -> Result<()> {

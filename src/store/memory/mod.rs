@@ -41,7 +41,7 @@ use barkeep_base::clock::Moment;
 use barkeep_market::dividend::{Dividend, PriceFactors};
 use barkeep_market::evidence::Part;
 use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
-use barkeep_vendor::limit::{Grant, Place, PlaceRequest};
+use barkeep_vendor::limit::{Grant, PlaceRequest, Recorded};
 
 #[async_trait]
 impl Store for Memory {
@@ -342,8 +342,8 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn places(&self) -> Result<Vec<Place>> {
-        Ok(self.open()?.requests.places())
+    async fn places(&self) -> Result<Recorded> {
+        Ok(self.open()?.requests.recorded())
     }
 
     async fn put_plan(&self, id: Uuid, created_at: Ts, json: &str) -> Result<()> {

@@ -7,7 +7,7 @@ use crate::{CountedAnswer, RequestFilter, RequestMinute, RequestPurpose, Request
 use barkeep_base::clock::Moment;
 use barkeep_market::ts::MINUTE;
 use barkeep_market::{Interval, Source, Timeframe, Ts};
-use barkeep_vendor::limit::{Grant, InLine, Place, PlaceRequest};
+use barkeep_vendor::limit::{Grant, InLine, Place, PlaceRequest, Recorded, Refusal};
 
 /// Base aggregates in a page that has another behind it, as the databases' statement has it too.
 const FULL_PAGE: i64 = 50_000;
@@ -19,6 +19,7 @@ pub(super) struct Requests {
     places: Vec<Place>,
     last_place: i64,
     line: Vec<(Source, InLine)>,
+    refusals: BTreeMap<Source, Refusal>,
 }
 
 impl Requests {
@@ -102,7 +103,10 @@ impl Requests {
         self.places.retain(|place| !place.free_in(&now).is_zero());
         let taken: Vec<Place> = self.places.iter().filter(|place| place.vendor == vendor).copied().collect();
         let line: Vec<InLine> = self.line.iter().filter(|(of, _)| *of == vendor).map(|(_, row)| *row).collect();
-        let decision = request.decide(&taken, &line);
+        let decision = request.decide(&taken, &line, self.refusals.get(&vendor).copied());
+        if let Some(refusal) = decision.refusal {
+            self.refusals.insert(vendor, refusal);
+        }
         if let Some(waiting) = request.waiting {
             self.line.retain(|(of, row)| (*of, row.waiting.process) != (vendor, waiting.process));
             self.line.extend(decision.line.map(|row| (vendor, row)));
@@ -121,7 +125,8 @@ impl Requests {
         }
     }
 
-    pub(super) fn places(&self) -> Vec<Place> {
-        self.places.clone()
+    pub(super) fn recorded(&self) -> Recorded {
+        let refusals = self.refusals.iter().map(|(vendor, refusal)| (*vendor, *refusal)).collect();
+        Recorded { places: self.places.clone(), refusals }
     }
 }

@@ -12,7 +12,7 @@ use crate::{CountedAnswer, RequestFilter, RequestMinute, RequestRow, RequestTota
 use barkeep_base::clock::{Moment, Uptime};
 use barkeep_market::ts::{MINUTE, millis};
 use barkeep_market::{Interval, Source, Ts};
-use barkeep_vendor::limit::{Grant, InLine, Place, PlaceRequest, Rank, Waiting};
+use barkeep_vendor::limit::{Grant, InLine, Place, PlaceRequest, Rank, Recorded, Refusal, Waiting, Wanted};
 
 /// Newest requests that a condition holds for.
 macro_rules! newest {
@@ -90,6 +90,10 @@ statements! {
         "INSERT INTO rate_limit_line (vendor, process, rank, requests, until) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (vendor, process) DO UPDATE SET rank = excluded.rank, requests = excluded.requests,
              until = excluded.until");
+    REFUSALS = Sql::same("SELECT vendor, at, until, share FROM rate_limit_refusals");
+    REFUSED = Sql::same(
+        "INSERT INTO rate_limit_refusals (vendor, at, until, share) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (vendor) DO UPDATE SET at = excluded.at, until = excluded.until, share = excluded.share");
     FORGET_LINE = Sql::same("DELETE FROM rate_limit_line WHERE until <= $1");
     LEAVE = Sql::same("DELETE FROM rate_limit_line WHERE vendor = $1 AND process = $2");
     ANSWER = Sql::same("UPDATE rate_limit_state SET answered_at = $2, answered_uptime_ms = $3 WHERE id = $1");
@@ -238,7 +242,12 @@ impl Work for TakePlace {
         }
         taken.retain(|place| place.vendor == request.vendor);
         let line = line(conn, request.vendor).await?;
-        let decision = request.decide(&taken, &line);
+        let known = refusals(conn).await?.into_iter().find(|(vendor, _)| *vendor == request.vendor);
+        let decision = request.decide(&taken, &line, known.map(|(_, refusal)| refusal));
+        if let (Wanted::Told(..), Some(refusal)) = (request.wanted, decision.refusal) {
+            let row = values![request.vendor.name(), refusal.at, refusal.until, refusal.share];
+            conn.run(REFUSED, &row).await?;
+        }
         if let Some(waiting) = request.waiting {
             let known = line.iter().any(|row| row.waiting.process == waiting.process);
             stand(conn, request.vendor, waiting.process, decision.line.as_ref(), known).await?;
@@ -266,6 +275,11 @@ async fn line(conn: &mut Conn<'_>, vendor: Source) -> Result<Vec<InLine>> {
         Ok(InLine { waiting: Waiting { process, rank, requests }, until: f.next()? })
     })
     .await
+}
+
+/// The last 429 of each vendor.
+async fn refusals(conn: &mut Conn<'_>) -> Result<Vec<(Source, Refusal)>> {
+    each(conn, REFUSALS, &[], |f| Ok((f.next()?, Refusal { at: f.next()?, until: f.next()?, share: f.next()? }))).await
 }
 
 /// Writes the row of a process in the line, or deletes the one it had.
@@ -309,7 +323,11 @@ impl Work for AnswerPlace {
     }
 }
 
-pub(crate) async fn places(conn: &mut Conn<'_>) -> Result<Vec<Place>> {
+pub(crate) async fn recorded(conn: &mut Conn<'_>) -> Result<Recorded> {
+    Ok(Recorded { places: places(conn).await?, refusals: refusals(conn).await? })
+}
+
+async fn places(conn: &mut Conn<'_>) -> Result<Vec<Place>> {
     each(conn, PLACES, &[], |f| {
         let (id, vendor) = (f.next()?, f.next()?);
         let (started_at, answered_at) = (f.next()?, f.next::<Option<Ts>>()?);

@@ -26,19 +26,6 @@ pub struct Place {
     pub timeout: Duration,
 }
 
-/// What the journal says to a request for a place.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Grant {
-    /// The place taken; `None` when all are.
-    pub place: Option<i64>,
-    /// The places that were taken before, of all processes.
-    pub taken: Vec<Place>,
-    /// When there is none: for how long there is none.
-    pub ask_again_in: Duration,
-    /// Whether other processes wait for one.
-    pub has_company: bool,
-}
-
 impl Place {
     /// How long the place stays taken at the least; zero once it is free.
     ///

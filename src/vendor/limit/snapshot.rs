@@ -5,9 +5,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::allowance;
+use super::line::Recorded;
 use super::place::{self, Place, WINDOW, wait};
 use barkeep_base::clock::Moment;
 use barkeep_config::RateLimit;
+use barkeep_market::Source;
 
 /// Taken places named one by one in a snapshot; of more than these the soonest free are.
 const NAMED_PLACES: usize = 600;
@@ -81,23 +83,28 @@ fn from_optional_seconds<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Optio
 }
 
 impl LimitSnapshot {
-    /// What is known of the usual vendor's limit from the recorded places alone: what a process sees that does not run the limiter.
+    /// What is known of the usual vendor's limit from the record alone: what a process sees that does not run the limiter.
     #[must_use]
-    pub fn observed(rate: RateLimit, places: &[Place], now: &Moment) -> Self {
+    pub fn observed(rate: RateLimit, recorded: &Recorded, now: &Moment) -> Self {
         let (full, window) = allowance(rate);
-        let places: Vec<&Place> = places.iter().filter(|place| place.vendor.is_usual()).collect();
+        let places: Vec<&Place> = recorded.places.iter().filter(|place| place.vendor.is_usual()).collect();
         let taken = place::taken(places.iter().copied(), now);
         let limit = matches!(rate, RateLimit::PerMinute(_)).then_some(full);
         let held = places.iter().filter(|_| limit.is_some()).map(|place| {
             let free_in = place.free_in(now);
             HeldPlace { free_in, on_the_wire: place.answered.is_none() && free_in >= WINDOW }
         });
+        let refusal = recorded.refusal(Source::default(), now.at).filter(|_| limit.is_some());
+        let frozen_for = refusal.map(|refusal| refusal.left(now.at)).filter(|left| !left.is_zero());
+        // As [`Limiter::snapshot`] rounds it.
+        let effective = refusal.map_or(full, |refusal| (refusal.share * f64::from(full) + 1e-6) as u32).max(1);
         Self {
             limit,
             held: HeldPlace::sorted(held),
-            effective: full,
+            effective,
+            frozen_for,
             used: u32::try_from(taken.len()).unwrap_or(u32::MAX),
-            next_free_in: wait(taken, full, 0, window),
+            next_free_in: wait(taken, effective, 0, window).max(frozen_for.unwrap_or_default()),
             ..Self::default()
         }
     }

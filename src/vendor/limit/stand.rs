@@ -14,17 +14,19 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A journal in memory that outlives limiters, as the database does.
 #[derive(Debug, Default)]
-pub(super) struct Book(pub(super) Mutex<Vec<Place>>, Mutex<Vec<InLine>>);
+pub(super) struct Book(pub(super) Mutex<Vec<Place>>, Mutex<(Vec<InLine>, Option<Refusal>)>);
 
 #[async_trait]
 impl Journal for Book {
     async fn take(&self, request: PlaceRequest) -> Result<Grant, Fault> {
         let PlaceRequest { vendor, timeout, now, .. } = request;
-        let (mut places, mut line) = (self.0.lock().unwrap(), self.1.lock().unwrap());
+        let (mut places, mut told) = (self.0.lock().unwrap(), self.1.lock().unwrap());
+        let (line, refusal) = &mut *told;
         let taken: Vec<Place> =
             places.iter().filter(|p| p.vendor == vendor && !p.free_in(&now).is_zero()).copied().collect();
         let id = i64::try_from(places.len()).unwrap();
-        let decision = request.decide(&taken, &line);
+        let decision = request.decide(&taken, line, *refusal);
+        *refusal = decision.refusal;
         if let Some(waiting) = request.waiting {
             line.retain(|row| row.waiting.process != waiting.process);
             line.extend(decision.line);
@@ -38,6 +40,11 @@ impl Journal for Book {
 
     async fn answered(&self, place: i64, now: Moment) {
         self.0.lock().unwrap()[usize::try_from(place).unwrap()].answered = Some(now);
+    }
+
+    async fn recorded(&self) -> Option<Recorded> {
+        let refusals = self.1.lock().unwrap().1.map(|refusal| (Source::default(), refusal));
+        Some(Recorded { places: self.0.lock().unwrap().clone(), refusals: Vec::from_iter(refusals) })
     }
 
     async fn record(&self, _: &Attempt) {}
@@ -94,6 +101,10 @@ impl Stand {
 
     pub(super) async fn answer(&self, permit: Permit) {
         self.limiter.answered(permit, &self.book, &self.machine).await;
+    }
+
+    pub(super) async fn refused(&self, retry_after: Option<Duration>) {
+        self.limiter.on_rate_limited(retry_after, &self.book, &self.machine).await;
     }
 
     /// A request that is answered at once.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use barkeep_config::RateLimit;
-use barkeep_market::Source;
+use barkeep_market::{Source, Ts};
 
-use super::line::{LOOKS_AGAIN, Waiting};
+use super::line::{LOOKS_AGAIN, Refusal, Waiting};
 use super::place::{WINDOW, wait};
 use super::turns::{Rank, Urgency};
 use super::{HeldPlace, Permit, allowance};
@@ -54,6 +54,8 @@ pub(super) struct State {
     pub(super) has_company: bool,
     /// What others were told last about who waits here, and when they expect it to look again.
     pub(super) told: Option<(Waiting, Instant)>,
+    /// The last 429 of any process that is known here.
+    pub(super) known_refusal: Option<Ts>,
     /// 429 answers since the last success, counted once per freeze.
     pub(super) refusals: u32,
     /// Requests per window that somebody else seems to make with the same key; 0 when there is no sign of it.
@@ -106,6 +108,7 @@ impl State {
             journal_until: None,
             has_company: false,
             told: None,
+            known_refusal: None,
             refusals: 0,
             foreign: 0,
         }
@@ -217,6 +220,15 @@ impl State {
             expected = left.fold(0_u32, |sum, (_, follows)| sum.saturating_add(*follows));
         }
         wait
+    }
+
+    /// A process was refused: nobody asks before `until`.
+    pub(super) fn learn(&mut self, refusal: Refusal, until: Instant) {
+        if self.known_refusal.replace(refusal.at) == Some(refusal.at) {
+            return;
+        }
+        self.frozen_until = Some(self.frozen_until.map_or(until, |known| known.max(until)));
+        self.effective = self.effective.min(refusal.share * f64::from(self.agreed.full)).max(1.0);
     }
 
     /// Whether others have to be told that `waiting` waits here, for `wait` from now. They need not know when there is

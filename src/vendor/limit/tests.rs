@@ -58,7 +58,8 @@ fn an_observer_sees_what_the_limiter_sees() {
         let _on_the_wire = s.acquire().await;
         tokio::time::sleep(Duration::from_secs(5)).await;
         let places = s.book.0.lock().unwrap().clone();
-        let observed = LimitSnapshot::observed(RateLimit::PerMinute(2), &places, &Moment::now(&s.machine));
+        let recorded = Recorded { places, ..Recorded::default() };
+        let observed = LimitSnapshot::observed(RateLimit::PerMinute(2), &recorded, &Moment::now(&s.machine));
         let mut own = s.limiter.snapshot();
         assert_eq!(own.used, 2);
         // The record is in whole milliseconds.
@@ -74,7 +75,7 @@ fn an_observer_sees_what_the_limiter_sees() {
         assert_eq!(observed, own);
         // The other process learns of ours when it looks.
         assert_eq!(other.snapshot().used, 1);
-        other.observe(&places, &Moment::now(&s.machine));
+        other.observe(&recorded, &Moment::now(&s.machine));
         assert_eq!(other.snapshot().used, 2);
     });
 }
@@ -86,7 +87,7 @@ fn a_change_that_others_made_is_told() {
         let now = Moment::now(&s.machine);
         let place = Place { id: 77, vendor: Source::Massive, started: now, answered: Some(now), timeout: TIMEOUT };
         let begin = Instant::now();
-        s.limiter.observe(&[place], &now);
+        s.limiter.observe(&Recorded { places: vec![place], ..Recorded::default() }, &now);
         s.limiter.moved().await;
         assert_eq!(begin.elapsed(), Duration::ZERO);
         s.limiter.moved().await;
@@ -303,9 +304,9 @@ fn a_429_freezes_the_account_halves_the_rate_and_both_recover() {
     paused(async {
         let s = stand(RateLimit::PerMinute(8));
         s.ask().await;
-        s.limiter.on_rate_limited(Some(Duration::from_secs(7)));
+        s.refused(Some(Duration::from_secs(7))).await;
         // Those that were under way together count once.
-        s.limiter.on_rate_limited(None);
+        s.refused(None).await;
         let snapshot = s.limiter.snapshot();
         assert_eq!((snapshot.effective, snapshot.used), (4, 1));
         assert_eq!(snapshot.frozen_for, Some(WINDOW), "until our only place is free");
@@ -313,13 +314,13 @@ fn a_429_freezes_the_account_halves_the_rate_and_both_recover() {
         s.ask().await;
         assert_eq!(before.elapsed().as_secs(), 60);
 
-        s.limiter.on_rate_limited(Some(Duration::from_secs(7)));
+        s.refused(Some(Duration::from_secs(7))).await;
         let before = Instant::now();
         s.ask().await;
         assert_eq!(before.elapsed().as_secs(), 7);
         for _ in 0..10 {
             tokio::time::sleep(WINDOW * 2).await;
-            s.limiter.on_rate_limited(None);
+            s.refused(None).await;
         }
         assert_eq!(s.limiter.snapshot().effective, 1);
         // Idle: 36 answers to one request a window say nothing about a higher rate than two.
@@ -348,7 +349,7 @@ fn a_429_without_a_time_costs_what_the_oldest_place_has_left() {
         s.ask().await;
         tokio::time::sleep(Duration::from_secs(40)).await;
         s.ask().await;
-        s.limiter.on_rate_limited(None);
+        s.refused(None).await;
         assert_eq!(s.limiter.snapshot().frozen_for, Some(Duration::from_secs(20)));
     });
 }
@@ -390,7 +391,7 @@ fn places_of_another_process_show_in_the_snapshot() {
 fn an_idle_unlimited_key_does_not_grow_back_and_a_busy_one_does_to_under_a_hundred_a_second() {
     paused(async {
         let s = stand(RateLimit::Unlimited);
-        s.limiter.on_rate_limited(None);
+        s.refused(None).await;
         let halved = s.limiter.snapshot().effective;
         assert_eq!(halved, 95 / 2);
         for _ in 0..90 {
@@ -419,7 +420,7 @@ fn another_client_of_the_key_is_noticed_and_forgotten() {
         s.ask().await;
         s.limiter.on_success();
         s.ask().await;
-        s.limiter.on_rate_limited(None);
+        s.refused(None).await;
         assert_eq!(s.limiter.snapshot().foreign_per_minute, Some(4));
         // As many as the vendor allows get through again: nobody else can be there.
         for _ in 0..60 {
@@ -439,8 +440,9 @@ fn a_second_process_of_ours_is_no_foreigner() {
         // The journal knows of four more, so the window is full with ours; the vendor's counts a little differently.
         let now = Moment::now(&s.machine);
         let place = |id| Place { id, vendor: Source::Massive, started: now, answered: Some(now), timeout: TIMEOUT };
-        s.limiter.observe(&[place(10), place(11), place(12), place(13)], &now);
-        s.limiter.on_rate_limited(None);
+        let places = vec![place(10), place(11), place(12), place(13)];
+        s.limiter.observe(&Recorded { places, ..Recorded::default() }, &now);
+        s.refused(None).await;
         assert_eq!(s.limiter.snapshot().foreign_per_minute, None);
         assert_eq!(s.limiter.snapshot().effective, 2);
     });
@@ -471,17 +473,53 @@ fn a_vendor_that_counts_by_the_second_has_places_of_its_own() {
         other.answered(permit, &book, &machine).await;
         assert!(begin.elapsed() >= Duration::from_secs(2), "{:?}", begin.elapsed());
         // While it refuses, the pause doubles.
-        let waits: Vec<u64> = (0..3)
-            .map(|_| {
-                second.on_rate_limited(None);
-                second.snapshot().frozen_for.map_or(0, |left| left.as_secs())
-            })
-            .collect();
+        let mut waits = Vec::new();
+        for _ in 0..3 {
+            second.on_rate_limited(None, &book, &machine).await;
+            waits.push(second.snapshot().frozen_for.map_or(0, |left| left.as_secs()));
+        }
         assert_eq!(waits[0], 1);
         tokio::time::advance(Duration::from_secs(2)).await;
-        second.on_rate_limited(None);
+        second.on_rate_limited(None, &book, &machine).await;
         assert_eq!(second.snapshot().frozen_for, Some(Duration::from_secs(2)));
         assert_eq!(second.snapshot().foreign_per_minute, None, "nobody shares a key that there is not");
+    });
+}
+
+/// A 429 holds for all processes, for those too that start afterwards.
+#[test]
+fn a_429_of_one_process_slows_all_down() {
+    paused(async {
+        let s = stand(RateLimit::PerMinute(8));
+        let acquire = async |limiter: &Limiter| limiter.acquire(&s.book, &s.machine, &s.cancel).await.unwrap();
+        let other = Limiter::new(RateLimit::PerMinute(8), TIMEOUT);
+        let permit = acquire(&other).await;
+        other.answered(permit, &s.book, &s.machine).await;
+        assert_eq!(other.snapshot().effective, 8);
+        s.ask().await;
+        let begin = Instant::now();
+        s.refused(Some(Duration::from_secs(30))).await;
+        // So does what only looks at the record.
+        let recorded = s.book.recorded().await.unwrap();
+        let seen = LimitSnapshot::observed(RateLimit::PerMinute(8), &recorded, &Moment::now(&s.machine));
+        assert_eq!(
+            (seen.effective, seen.frozen_for.map(|left| left.as_secs()), seen.next_free_in.as_secs()),
+            (4, Some(30), 30)
+        );
+        for limiter in [other, Limiter::new(RateLimit::PerMinute(8), TIMEOUT)] {
+            let asked = begin.elapsed().as_secs();
+            let permit = acquire(&limiter).await;
+            assert_eq!(begin.elapsed().as_secs(), 30.max(asked));
+            assert_eq!(limiter.snapshot().effective, 4);
+            limiter.answered(permit, &s.book, &s.machine).await;
+            limiter.on_success();
+            // What is known already does not slow it down again.
+            let permit = acquire(&limiter).await;
+            limiter.answered(permit, &s.book, &s.machine).await;
+            assert!(limiter.snapshot().frozen_for.is_none());
+        }
+        // The one that was refused does not take its own word for another's.
+        assert_eq!((s.limiter.snapshot().effective, s.limiter.snapshot().frozen_for), (4, None));
     });
 }
 

@@ -150,7 +150,7 @@ async fn no_second_has_more_requests_than_agreed() {
         assert!(second <= 10, "{second} requests in a second from {start}");
     }
     // The limits know nothing of each other.
-    let places = engine.store.places().await.unwrap();
+    let places = engine.store.places().await.unwrap().places;
     assert!(!places.is_empty() && places.iter().all(|place| place.vendor == Source::Coinbase));
 }
 
