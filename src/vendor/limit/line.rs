@@ -75,6 +75,8 @@ pub struct PlaceRequest {
     pub waiting: Option<Waiting>,
     /// Requests that are expected to come at once when it is answered; they have their place in the line.
     pub follows: u32,
+    /// It knows of others, though none may be waiting now.
+    pub has_company: bool,
     pub wanted: Wanted,
 }
 
@@ -115,7 +117,7 @@ impl PlaceRequest {
     /// A request that takes part in no line.
     #[must_use]
     pub const fn new(vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Self {
-        Self { vendor, limit, timeout, now, waiting: None, follows: 0, wanted: Wanted::Place }
+        Self { vendor, limit, timeout, now, waiting: None, follows: 0, has_company: false, wanted: Wanted::Place }
     }
 
     /// `places` are those taken at this vendor, `line` the processes that wait for one, `refusal` the last one recorded.
@@ -147,7 +149,7 @@ impl PlaceRequest {
         let ask_again_in = for_line.map_or(for_place, |line| for_place.min(line)).max(paused_for);
         let has_company = !others.is_empty();
         let line = self.waiting.and_then(|waiting| {
-            let requests = match (granted, has_company) {
+            let requests = match (granted, self.has_company || has_company) {
                 (false, _) => waiting.requests,
                 (true, true) => waiting.requests.saturating_sub(1).saturating_add(self.follows),
                 // What waits next says so when it asks.

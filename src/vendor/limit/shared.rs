@@ -31,12 +31,21 @@ impl Limiter {
     ) -> Result<Option<i64>, Fault> {
         let now = Moment::now(clock);
         let (wanted, follows) = request.map_or((Wanted::Line, 0), |request| (Wanted::Place, request.follows));
-        let asked = PlaceRequest { vendor: self.vendor, limit, timeout: self.timeout, now, waiting, follows, wanted };
+        let has_company = self.state().has_company(Instant::now());
+        let asked = PlaceRequest {
+            waiting,
+            follows,
+            has_company,
+            wanted,
+            ..PlaceRequest::new(self.vendor, limit, self.timeout, now)
+        };
         let Grant { place, taken, ask_again_in, has_company, refusal, paused_for } = journal.take(asked).await?;
         let instant = Instant::now();
         let mut state = self.state();
         self.observe_places(&mut state, &taken, &now);
-        state.has_company = has_company;
+        if has_company {
+            state.company_until = Some(instant + WINDOW);
+        }
         state.told = waiting.filter(|_| place.is_none()).map(|told| (told, instant + ask_again_in.min(LOOKS_AGAIN)));
         if let Some(refusal) = refusal {
             state.learn(refusal, instant + paused_for);
@@ -67,6 +76,9 @@ impl Limiter {
         let here = places.iter().filter(|place| place.vendor == self.vendor);
         let others = here.filter(|place| !is_own(place.id)).map(|place| place.free_in(now));
         state.others = others.filter(|left| !left.is_zero()).map(|left| instant + left).collect();
+        if !state.others.is_empty() {
+            state.company_until = Some(instant + WINDOW);
+        }
         if state.others.len() != before {
             self.observed.notify_one();
         }

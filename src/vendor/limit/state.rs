@@ -50,8 +50,8 @@ pub(super) struct State {
     pub(super) frozen_until: Option<Instant>,
     /// Until when the journal says that all places are taken.
     pub(super) journal_until: Option<Instant>,
-    /// Whether other processes wait for places, as the journal said last.
-    pub(super) has_company: bool,
+    /// Until when other processes have to be reckoned with: a window after there was a sign of one.
+    pub(super) company_until: Option<Instant>,
     /// What others were told last about who waits here, and when they expect it to look again.
     pub(super) told: Option<(Waiting, Instant)>,
     /// The last 429 of any process that is known here.
@@ -106,7 +106,7 @@ impl State {
             effective: f64::from(agreed.full),
             frozen_until: None,
             journal_until: None,
-            has_company: false,
+            company_until: None,
             told: None,
             known_refusal: None,
             refusals: 0,
@@ -231,13 +231,16 @@ impl State {
         self.effective = self.effective.min(refusal.share * f64::from(self.agreed.full)).max(1.0);
     }
 
+    pub(super) fn has_company(&self, now: Instant) -> bool {
+        self.company_until.is_some_and(|until| until > now)
+    }
+
     /// Whether others have to be told that `waiting` waits here, for `wait` from now. They need not know when there is
     /// nobody else, or while the vendor's refusals are what it waits for.
     pub(super) fn must_tell(&self, now: Instant, waiting: Waiting, wait: Duration) -> bool {
         let is_frozen = self.frozen_until.is_some_and(|until| until > now);
         let is_told = self.told.is_some_and(|(known, until)| known == waiting && until >= now + wait.min(LOOKS_AGAIN));
-        let has_others = self.has_company || !self.others.is_empty();
-        has_others && !is_frozen && self.effective() == self.agreed.full && !is_told
+        self.has_company(now) && !is_frozen && self.effective() == self.agreed.full && !is_told
     }
 
     /// How long until a place is free for a caller with `ahead` others before it. Expects free ones to be forgotten.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use barkeep::sim::{SimConfig, Window};
+use barkeep::sim::{FaultKind, FaultRule, SimConfig, Window};
 
 use crate::support::bench::{Bench, summary_of};
 use crate::support::databases::on_both;
@@ -101,6 +101,33 @@ async fn what_is_more_urgent_goes_first_whichever_process_asks(bench: Bench) {
     let _ = low.wait_with_output().await.unwrap();
     let asked: Vec<String> = bench.sim.log().iter().map(|request| request.target.clone()).collect();
     let of_spy: Vec<bool> = asked.iter().map(|target| target.contains("SPY")).collect();
-    assert_eq!(of_spy, [vec![false; 6], vec![true; 4], vec![false; 2]].concat(), "{asked:#?}");
+    // Room is left for two seconds to what has to follow an answer; a machine that takes longer lets one other through.
+    let last = of_spy.iter().rposition(|of_spy| *of_spy).unwrap();
+    assert!(last <= 10 && of_spy.iter().filter(|of_spy| **of_spy).count() == 4, "{asked:#?}");
     assert_eq!(bench.sim.busiest_minute(), 6);
+}
+
+on_both!(a_429_of_one_process_is_known_to_the_next, SimConfig::default());
+async fn a_429_of_one_process_is_known_to_the_next(bench: Bench) {
+    bench.sim.add_fault(FaultRule::new(FaultKind::Status429).times(1));
+    let args = ["backfill", "--json", "AAPL", "--timeframes", "1d", "--from", "2024-03-04", "--rate-limit", "8"];
+    let mut first = bench.spawn(&args);
+    bench.until_asked(1).await;
+    while bench.count("SELECT count(*) FROM rate_limit_refusals").await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    first.kill().await.unwrap();
+
+    let output = bench.run(&["status", "--json", "--rate-limit", "8"]).await;
+    let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let limit = &status["limit"];
+    assert_eq!((limit["effective"].as_u64(), limit["used"].as_u64()), (Some(4), Some(1)), "{limit}");
+    let frozen = limit["frozen_for"].as_f64().unwrap();
+    assert!((20.0..=60.0).contains(&frozen) && limit["next_free_in"].as_f64() >= Some(frozen), "{limit}");
+
+    let mut second = bench.spawn(&args);
+    // A request would come at once; only time can show that none does.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(bench.sim.log().len(), 1);
+    second.kill().await.unwrap();
 }
