@@ -2,7 +2,7 @@
 //!
 //! A process that waits records how urgent its first request is, and by when it will have looked again. A request is let
 //! through only when there is room for those of other processes that are more urgent. Of equally urgent ones the first
-//! to ask is served. What a dead process recorded holds nobody up for longer than [`MOST`].
+//! to ask is served. What a dead process recorded holds nobody up for longer than 12 s.
 //!
 //! After a 429 all of them pause and go on at the lower rate, those too that are started later. Each raises its rate by
 //! its own answers.

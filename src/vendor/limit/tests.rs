@@ -574,6 +574,6 @@ fn a_process_that_died_in_line_costs_the_others_seconds() {
         tokio::time::sleep(Duration::from_secs(50)).await;
         urgent.abort();
         let last = *low.await.unwrap().last().unwrap() - begin;
-        assert!((Duration::from_secs(60)..Duration::from_secs(73)).contains(&last), "{last:?}");
+        assert!((Duration::from_mins(1)..Duration::from_secs(73)).contains(&last), "{last:?}");
     });
 }
