@@ -74,6 +74,14 @@ impl Execution {
     }
 }
 
+impl Execution {
+    /// The status, as it is printed.
+    #[must_use]
+    pub const fn status_name(&self) -> &'static str {
+        if self.crashed { "running (its process is gone)" } else { self.status.name() }
+    }
+}
+
 /// The newest executions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionHistory {

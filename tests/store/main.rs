@@ -109,6 +109,7 @@ cases! {
         pages::pages_of_one_series_are_laid_over_each_other
         pages::an_older_answer_replaces_nothing_newer
         records::executions_and_statuses
+        records::a_run_under_way_says_what_it_did_so_far
         records::an_execution_belongs_to_one_process
         records::requests_are_counted
         records::requests_by_minute_begin_where_one_asks

@@ -7,7 +7,7 @@ use barkeep::market::{Timeframe, Ts};
 use barkeep::pipeline::backfill::close_dead_executions;
 use barkeep::store::{
     Dialect, ExecutionRow, ExecutionStatus, PageCommit, RequestFilter, RequestRow, RequestTotals, SeriesClaim,
-    SeriesClaiming, SeriesRunState, StoreError, Waste,
+    SeriesClaiming, SeriesRunState, SeriesStatus, StoreError, Waste,
 };
 use barkeep::vendor::limit::{Grant, Place, PlaceRequest, Rank, Refusal, Waiting, Wanted};
 use uuid::Uuid;
@@ -41,6 +41,41 @@ pub async fn executions_and_statuses(db: &Db) {
     let [_, five, aapl] = rows;
     assert_eq!(store.series_statuses(Uuid::from_u128(2)).await.unwrap(), [aapl, five, done]);
     assert_eq!(store.series_statuses(Uuid::from_u128(1)).await.unwrap(), []);
+}
+
+/// Whoever looks from outside sees what a run did so far, and whoever closes the run of a dead process keeps it.
+pub async fn a_run_under_way_says_what_it_did_so_far(db: &Db) {
+    let store = &db.store;
+    let begun = ExecutionRow { requests: 0, rate_limited: 0, retries: 0, ..execution(5, T0, ExecutionStatus::Running) };
+    store.put_execution(&begun).await.unwrap();
+    store.put_execution(&execution(6, T0 + 1, ExecutionStatus::Completed)).await.unwrap();
+    for (attempt, status) in [(1, Some(200)), (1, Some(429)), (2, Some(200)), (1, None)] {
+        store.record_request(&request(attempt, status, "ok")).await.unwrap();
+    }
+    let another = RequestRow { execution_id: Some(Uuid::from_u128(6)), ..request(1, Some(200), "ok") };
+    store.record_request(&another).await.unwrap();
+    let series = [
+        status(5, "MSFT", Timeframe::D1, SeriesRunState::Pending),
+        status(5, "AAPL", Timeframe::M5, SeriesRunState::InProgress),
+    ];
+    store.put_series_statuses(series.to_vec()).await.unwrap();
+
+    let now = ExecutionRow { requests: 4, rate_limited: 1, retries: 1, total_records_processed: 20, ..begun.clone() };
+    assert_eq!(store.running_executions().await.unwrap(), std::slice::from_ref(&now));
+    assert_eq!(store.execution(Uuid::from_u128(5)).await.unwrap().as_ref(), Some(&now));
+    assert_eq!(store.executions(9).await.unwrap(), [execution(6, T0 + 1, ExecutionStatus::Completed), now.clone()]);
+    // Taken up again: its series begin anew, what it had done before is in its row.
+    store.put_execution(&now).await.unwrap();
+    let anew = series.map(|row| SeriesStatus { records_processed: 0, ..row });
+    store.put_series_statuses(anew.to_vec()).await.unwrap();
+    store.record_request(&request(1, Some(200), "ok")).await.unwrap();
+    let now = ExecutionRow { requests: 5, ..now };
+    assert_eq!(store.running_executions().await.unwrap(), std::slice::from_ref(&now));
+    // Whoever ends it says what it did.
+    let ended = ExecutionRow { status: ExecutionStatus::Interrupted, completed_at: Some(Ts(T0 + 9)), ..now };
+    store.put_execution(&ended).await.unwrap();
+    store.record_request(&request(1, Some(200), "ok")).await.unwrap();
+    assert_eq!(store.execution(Uuid::from_u128(5)).await.unwrap(), Some(ended));
 }
 
 /// A process that was taken for dead and wakes writes nothing over the row of its successor.

@@ -56,12 +56,11 @@ const HEADING: [&str; 9] =
     ["EXECUTION", "STARTED", "TRIGGER", "STATUS", "DURATION", "SYMBOLS", "SUCCESS", "REQUESTS", "BARS"];
 
 fn cells(row: &Execution) -> [String; 9] {
-    let status = if row.crashed { "running (its process is gone)" } else { row.status.name() };
     [
         row.execution_id.to_string(),
         row.started_at.to_string(),
         row.trigger.name().to_owned(),
-        status.replace('_', " "),
+        row.status_name().replace('_', " "),
         row.duration_seconds.map_or_else(|| "-".to_owned(), hms),
         format!("{}/{}", row.successful_symbols, row.total_symbols),
         row.success_rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1} %")),

@@ -273,14 +273,16 @@ pub fn snapshot(snapshot: &Snapshot, daily_checked_every: Option<Duration>) -> S
         );
     }
     if let Some(last) = snapshot.executions.first() {
+        let symbols = plural(last.total_symbols, "symbol");
+        // How many have succeeded is known when it ends.
+        let symbols = if last.status.is_open() { symbols } else { format!("{} of {symbols}", last.successful_symbols) };
         let _ = writeln!(
             out,
-            "last run {}  {}  {} of {}, {}",
+            "last run {}  {}  {symbols}, {}, {}",
             to_the_second(last.started_at),
-            last.status.name().replace('_', " "),
-            last.successful_symbols,
-            plural(last.total_symbols, "symbol"),
-            plural(last.requests, "request")
+            last.status_name().replace('_', " "),
+            plural(last.requests, "request"),
+            plural(last.total_records_processed, "bar")
         );
     }
     let rows: Vec<_> = snapshot

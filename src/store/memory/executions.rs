@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
+use super::requests::Requests;
 use crate::tables::executions::taken_over;
 use crate::{
-    ExecutionRow, ExecutionStatus, KeptClaim, Result, SeriesClaim, SeriesClaiming, SeriesRunState, SeriesStatus,
-    StoreError, claims,
+    ExecutionRow, ExecutionStatus, KeptClaim, RequestFilter, RequestRow, Result, SeriesClaim, SeriesClaiming,
+    SeriesRunState, SeriesStatus, StoreError, claims,
 };
 use barkeep_market::{Symbol, Timeframe, Ts};
 
@@ -24,6 +25,26 @@ struct Execution {
     row: ExecutionRow,
     /// Each with the key it got when it was first written: keys grow with time.
     statuses: BTreeMap<(Symbol, Timeframe), (i64, SeriesStatus)>,
+}
+
+impl Execution {
+    /// One that runs says what it did so far.
+    fn now(&self, requests: &Requests) -> ExecutionRow {
+        if self.row.status != ExecutionStatus::Running {
+            return self.row.clone();
+        }
+        let id = Some(self.row.execution_id);
+        let mine = requests.newest(&RequestFilter { execution: id, ..RequestFilter::default() }, usize::MAX);
+        let count = |wanted: fn(&RequestRow) -> bool| mine.iter().filter(|row| wanted(row)).count() as i64;
+        let records: i64 = self.statuses.values().map(|(_, row)| row.records_processed).sum();
+        ExecutionRow {
+            requests: self.row.requests.max(count(|_| true)),
+            rate_limited: self.row.rate_limited.max(count(|row| row.status == Some(429))),
+            retries: self.row.retries.max(count(|row| row.attempt > 1)),
+            total_records_processed: self.row.total_records_processed + records,
+            ..self.row.clone()
+        }
+    }
 }
 
 impl Executions {
@@ -54,16 +75,21 @@ impl Executions {
         self.claims.retain(|kept| kept.claim.execution_id != execution);
     }
 
-    pub(super) fn one(&self, id: Uuid) -> Option<ExecutionRow> {
-        self.by_id.get(&id).map(|e| e.row.clone())
+    pub(super) fn one(&self, id: Uuid, requests: &Requests) -> Option<ExecutionRow> {
+        self.by_id.get(&id).map(|e| e.now(requests))
     }
 
     /// The newest of those wanted, newest first; of equally old ones the smaller id first.
-    pub(super) fn newest(&self, limit: Option<usize>, wanted: impl Fn(&ExecutionRow) -> bool) -> Vec<ExecutionRow> {
-        let mut rows: Vec<&ExecutionRow> = self.by_id.values().map(|e| &e.row).filter(|row| wanted(row)).collect();
-        rows.sort_by_key(|row| (Reverse(row.started_at), row.execution_id));
+    pub(super) fn newest(
+        &self,
+        limit: Option<usize>,
+        requests: &Requests,
+        wanted: impl Fn(&ExecutionRow) -> bool,
+    ) -> Vec<ExecutionRow> {
+        let mut rows: Vec<&Execution> = self.by_id.values().filter(|e| wanted(&e.row)).collect();
+        rows.sort_by_key(|e| (Reverse(e.row.started_at), e.row.execution_id));
         rows.truncate(limit.unwrap_or(rows.len()));
-        rows.into_iter().cloned().collect()
+        rows.into_iter().map(|e| e.now(requests)).collect()
     }
 
     /// The one that ended last among those that brought something for at least one symbol.

@@ -276,17 +276,20 @@ impl Store for Memory {
     }
 
     async fn executions(&self, limit: usize) -> Result<Vec<ExecutionRow>> {
-        Ok(self.open()?.executions.newest(Some(limit), |_| true))
+        let state = self.open()?;
+        Ok(state.executions.newest(Some(limit), &state.requests, |_| true))
     }
 
     async fn running_executions(&self) -> Result<Vec<ExecutionRow>> {
         let running = |row: &ExecutionRow| row.status == super::ExecutionStatus::Running;
-        Ok(self.open()?.executions.newest(None, running))
+        let state = self.open()?;
+        Ok(state.executions.newest(None, &state.requests, running))
     }
 
     async fn queued_executions(&self) -> Result<Vec<ExecutionRow>> {
         let queued = |row: &ExecutionRow| row.status == super::ExecutionStatus::Queued;
-        let mut rows = self.open()?.executions.newest(None, queued);
+        let state = self.open()?;
+        let mut rows = state.executions.newest(None, &state.requests, queued);
         rows.reverse();
         Ok(rows)
     }
@@ -381,7 +384,8 @@ impl Store for Memory {
     }
 
     async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRow>> {
-        Ok(self.open()?.executions.one(id))
+        let state = self.open()?;
+        Ok(state.executions.one(id, &state.requests))
     }
 
     async fn last_success(&self) -> Result<Option<ExecutionRow>> {

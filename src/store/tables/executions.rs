@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::conn::{Conn, Sql, limit, statements, values};
+use crate::conn::{Conn, Sql, Value, limit, statements, values};
 use crate::field::{Fields, each};
 use crate::writer::Work;
-use crate::{ExecutionRow, Result, SeriesStatus, StoreError};
+use crate::{ExecutionRow, ExecutionStatus, Result, SeriesStatus, StoreError};
 use barkeep_market::{Symbol, Timeframe, Ts};
 
 macro_rules! execution {
@@ -56,6 +56,13 @@ statements! {
         " FROM scheduler_execution_log WHERE status = 'running' ORDER BY started_at DESC, execution_id"));
     QUEUED = Sql::same(concat!("SELECT ", execution!(),
         " FROM scheduler_execution_log WHERE status = 'queued' ORDER BY started_at, execution_id"));
+    /// What an execution did so far. Its own columns are written when it ends, by whoever ends it.
+    REQUESTS_SO_FAR = Sql::same(
+        "SELECT COUNT(*), COUNT(CASE WHEN status = 429 THEN 1 END), COUNT(CASE WHEN attempt > 1 THEN 1 END)
+         FROM vendor_requests WHERE execution_id = $1");
+    RECORDS_SO_FAR = Sql::same(
+        "SELECT CAST(COALESCE(SUM(records_processed), 0) AS BIGINT) FROM symbol_computation_status
+         WHERE execution_id = $1");
     /// $1: rows as JSON, times in milliseconds. One statement for thousands of them.
     PUT_STATUSES = Sql::two(
         concat!("INSERT INTO symbol_computation_status (", status!(), ")
@@ -108,12 +115,29 @@ fn read(f: &mut Fields<'_>) -> Result<ExecutionRow> {
     })
 }
 
+/// Executions, of which those that run say what they did so far. One that was taken up again has what it had done before
+/// in its row.
+async fn rows(conn: &mut Conn<'_>, sql: Sql, values: &[Value]) -> Result<Vec<ExecutionRow>> {
+    let mut rows = each(conn, sql, values, read).await?;
+    for row in rows.iter_mut().filter(|row| row.status == ExecutionStatus::Running) {
+        let id = values![row.execution_id];
+        let counts = |f: &mut Fields<'_>| Ok((f.next::<i64>()?, f.next::<i64>()?, f.next::<i64>()?));
+        for (requests, rate_limited, retries) in each(conn, REQUESTS_SO_FAR, &id, counts).await? {
+            row.requests = row.requests.max(requests);
+            row.rate_limited = row.rate_limited.max(rate_limited);
+            row.retries = row.retries.max(retries);
+        }
+        row.total_records_processed += each(conn, RECORDS_SO_FAR, &id, |f| f.next::<i64>()).await?.iter().sum::<i64>();
+    }
+    Ok(rows)
+}
+
 pub(crate) async fn newest(conn: &mut Conn<'_>, count: usize) -> Result<Vec<ExecutionRow>> {
-    each(conn, NEWEST, &[limit(count)], read).await
+    rows(conn, NEWEST, &[limit(count)]).await
 }
 
 pub(crate) async fn running(conn: &mut Conn<'_>) -> Result<Vec<ExecutionRow>> {
-    each(conn, RUNNING, &[], read).await
+    rows(conn, RUNNING, &[]).await
 }
 
 pub(crate) async fn queued(conn: &mut Conn<'_>) -> Result<Vec<ExecutionRow>> {
@@ -121,7 +145,7 @@ pub(crate) async fn queued(conn: &mut Conn<'_>) -> Result<Vec<ExecutionRow>> {
 }
 
 pub(crate) async fn one(conn: &mut Conn<'_>, id: Uuid) -> Result<Option<ExecutionRow>> {
-    Ok(each(conn, ONE, &values![id], read).await?.pop())
+    Ok(rows(conn, ONE, &values![id]).await?.pop())
 }
 
 pub(crate) async fn last_success(conn: &mut Conn<'_>) -> Result<Option<ExecutionRow>> {

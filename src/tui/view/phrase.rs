@@ -140,11 +140,12 @@ pub fn symbols_done(row: &Execution) -> String {
     format!("{}/{}", format::count(row.successful_symbols), format::count(row.total_symbols))
 }
 
-/// Requests and bars of an execution. While it runs its row in the database still says 0, so the run itself is asked.
+/// Requests and bars of an execution. While it runs the run itself knows more than was read of it, unless it was taken up
+/// again: what it had done before is only in the database.
 #[must_use]
 pub fn totals(row: &Execution, run: Option<&RunView>) -> (i64, i64) {
     match run {
-        Some(run) => (run.requests_answered as i64, run.rows as i64),
+        Some(run) => (row.requests.max(run.requests_answered as i64), row.total_records_processed.max(run.rows as i64)),
         None => (row.requests, row.total_records_processed),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use barkeep::sim::{FaultKind, FaultRule, SimConfig, SimDelay};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::bench::{Bars, Bench, Values, assert_same, quick_retries, summary_of};
 use crate::support::databases::on_both;
@@ -69,6 +69,43 @@ async fn a_year_of_three_symbols(bench: Bench) {
 }
 
 on_both!(
+    a_run_under_way_or_killed_says_what_it_did,
+    SimConfig { base_limit: 2_000, pages_allowed: Some(3), ..SimConfig::default() }
+);
+async fn a_run_under_way_or_killed_says_what_it_did(bench: Bench) {
+    let args = ["--timeframes", "5m", "--from", "2024-02-01", "--to", "2024-03-29"];
+    let mut child = bench.spawn(&[&["backfill", "--json", "AAPL"], &args[..]].concat());
+    // Splits and three pages.
+    bench.until_asked(4).await;
+    while bench.count("SELECT count(*) FROM vendor_requests").await < 4 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let bars = bench.count("SELECT count(*) FROM bars").await;
+    let shown = async || {
+        let output = bench.run(&["status", "--json"]).await;
+        let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let run = status["executions"].as_array().unwrap().last().unwrap().clone();
+        let text = String::from_utf8(bench.run(&["status"]).await.stdout).unwrap();
+        let line = text.lines().find(|line| line.starts_with("last run")).unwrap().to_owned();
+        (run["status"].clone(), run["requests"].as_i64(), run["total_records_processed"].as_i64(), line)
+    };
+    let said = format!("4 requests, {} bars", barkeep::base::format::count(bars));
+    let (status, requests, records, line) = shown().await;
+    assert_eq!((status, requests, records), (json!("running"), Some(4), Some(bars)));
+    assert!(line.contains("running  1 symbol, ") && line.ends_with(&said), "{line}");
+    child.kill().await.unwrap();
+    let (status, requests, records, line) = shown().await;
+    assert_eq!((status, requests, records), (json!("running"), Some(4), Some(bars)));
+    assert!(line.contains("running (its process is gone)  1 symbol, ") && line.ends_with(&said), "{line}");
+    // The next one that works closes it, and what it did stays.
+    bench.sim.allow_all_pages();
+    let (code, summary) = bench.backfill(&[&["MSFT"], &args[..]].concat()).await;
+    assert_eq!(code, 0, "{summary}");
+    let (status, requests, records, _) = shown().await;
+    assert_eq!((status, requests, records), (json!("interrupted"), Some(4), Some(bars)));
+}
+
+on_both!(
     killed_at_any_moment,
     SimConfig { base_limit: 4_000, latency: Duration::from_millis(15), ..SimConfig::default() }
 );
@@ -117,6 +154,14 @@ async fn killed_at_any_moment(bench: Bench) {
     assert!((1..=12 * kills as i64).contains(&lost), "{lost} pages lost by {kills} kills");
     let running = bench.count("SELECT count(*) FROM scheduler_execution_log WHERE status = 'running'").await;
     assert_eq!(running, 0, "no row may stay running for a dead process");
+    // Each run says how many requests it made, however it ended.
+    let wrong = bench
+        .count(
+            "SELECT count(*) FROM scheduler_execution_log AS e WHERE e.requests <>
+                 (SELECT count(*) FROM vendor_requests AS r WHERE r.execution_id = e.execution_id)",
+        )
+        .await;
+    assert_eq!(wrong, 0);
     let undisturbed = Bench::sqlite(SimConfig { base_limit: 4_000, ..SimConfig::default() }).await;
     let (code, _) = undisturbed.backfill(&args[2..]).await;
     assert_eq!(code, 0);
