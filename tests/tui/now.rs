@@ -417,6 +417,38 @@ fn a_run_without_a_plan_promises_no_number() {
     assert!(storing.contains("soon: all requests are answered"), "{storing}");
 }
 
+/// Another execution has the series that a run wants, perhaps for hours.
+#[test]
+fn a_run_whose_turn_has_not_come_is_not_being_planned() {
+    let run = screens::live().runs.swap_remove(0);
+    let why = "waits for execution 52ae7c24-d879-4a10-9b8e-966799d74e34, which has SPY";
+    let waiting = RunView {
+        execution_id: uuid::Uuid::from_u128(7),
+        queued: Some(why.to_owned()),
+        items: Vec::new(),
+        requests_planned: 0,
+        requests_answered: 0,
+        requests_left: 0,
+        not_before: None,
+        ..run.clone()
+    };
+    let shown = |runs: Vec<RunView>| {
+        let mut model = seen(with(|live, _| (live.state, live.runs) = (EngineState::Running, runs)));
+        crate::hands::show(&mut model).join("\n")
+    };
+    let alone = shown(vec![waiting.clone()]);
+    assert!(alone.contains("waits for run 52ae7c24, which has SPY"), "{alone}");
+    assert!(alone.contains("not known yet: it waits for run 52ae7c24"), "{alone}");
+    assert!(alone.contains("waiting for another run"), "{alone}");
+    assert!(!alone.contains("planning") && !alone.contains("planned") && !alone.contains("0/0 items"), "{alone}");
+    // Of two the one that works is what is being done, though the other was there first.
+    let both = shown(vec![waiting, run.clone()]);
+    let doing = both.lines().find(|line| line.contains("doing")).unwrap();
+    assert!(doing.contains(&run.execution_id.to_string()[..8]) && doing.contains("and 1 more run"), "{both}");
+    assert!(both.contains("waits for run 52ae7c24, which has SPY"), "{both}");
+    assert!(!both.contains("0/0 items"), "{both}");
+}
+
 #[test]
 fn what_is_tried_again_or_was_called_off_has_not_failed() {
     let running = running();

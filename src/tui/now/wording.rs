@@ -145,7 +145,7 @@ fn doing(facts: &Facts<'_>, conditions: &[Condition<'_>]) -> Line {
             _ => Line::of(Role::Paused, "nothing while the engine is paused"),
         };
     }
-    let Some(run) = live.runs.first() else {
+    let Some(run) = phrase::leading(live) else {
         if live.process.is_none() && live.next.is_empty() {
             return Line::of(Role::Text, "no engine in this process");
         }
@@ -210,9 +210,12 @@ fn done(facts: &Facts<'_>, conditions: &[Condition<'_>]) -> Line {
     if unreachable {
         return Line::of(Role::Bad, "not before the vendor answers");
     }
-    if let Some(run) = live.runs.first() {
+    if let Some(run) = phrase::leading(live) {
         let rate = live.limit.limit.map_or_else(String::new, |n| format!(" at {n} a minute"));
         let left = format!("{} left{rate}", format::plural(run.requests_left, "request"));
+        if let Some(waits) = phrase::waits(run) {
+            return Line::of(Role::Text, format!("not known yet: it {waits}"));
+        }
         if phrase::is_planning(run) {
             return Line::of(Role::Text, "soon: it is being planned");
         }

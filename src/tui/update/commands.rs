@@ -121,6 +121,7 @@ impl Model {
             n => format!("{n} runs are under way"),
         };
         Some(match all {
+            0 if runs.iter().all(|run| run.queued.is_some()) => format!("{under_way}, waiting for another one."),
             0 => format!("{under_way}, still being planned."),
             all => format!("{under_way}: {answered} of at most {} answered.", plural(all, "request")),
         })

@@ -23,8 +23,8 @@ pub fn draw(view: &mut ViewContext, area: Rect) {
     let mut state = Line::of(role, live.state.name().to_uppercase());
     if stopped {
         // No time is named.
-    } else if let Some(run) = live.runs.first() {
-        state = state.span(Role::Strong, format!(" {}", format::percent(phrase::progress(run)).trim()));
+    } else if let Some(run) = phrase::leading(live) {
+        state = state.span(Role::Strong, format!(" {}", phrase::share(run)));
         view.hits.tick();
         if let Some(at) = run.not_before.filter(|at| *at > now) {
             state = state.span(Role::Text, format!(" {} left", format::until(at - now)));

@@ -44,8 +44,8 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
     if let Some(since) = model.frozen {
         pieces.push((98, Line::of(Role::Paused, format!("VIEW FROZEN at {}", clock(since)))));
     }
-    if let Some(run) = snap.live.runs.first() {
-        let share = crate::draw::format::percent(phrase::progress(run)).trim_start().to_owned();
+    if let Some(run) = phrase::leading(&snap.live) {
+        let share = phrase::share(run);
         let more = snap.live.runs.len() - 1;
         let more = if more > 0 { format!(" +{}", plural(more, "run")) } else { String::new() };
         pieces.push((80, Line::of(Role::Running, format!("{share}{more}"))));

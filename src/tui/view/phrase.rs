@@ -28,9 +28,35 @@ pub fn is_planning(run: &RunView) -> bool {
     run.items.is_empty() && run.requests_planned == 0
 }
 
+/// The run that a line of its own is about: the first that does not wait for its turn, if any does not.
+#[must_use]
+pub fn leading(live: &Live) -> Option<&RunView> {
+    live.runs.iter().find(|run| run.queued.is_none()).or_else(|| live.runs.first())
+}
+
+/// What a run waits for before its turn comes: `waits for run 52ae7c24, which has SPY`.
+#[must_use]
+pub fn waits(run: &RunView) -> Option<String> {
+    let short = |word: &str| match word.trim_end_matches(',').parse::<Uuid>() {
+        Ok(whole) => word.replacen(&whole.to_string(), &id(whole), 1),
+        Err(_) => word.to_owned(),
+    };
+    let words: Vec<String> = run.queued.as_ref()?.split(' ').map(short).collect();
+    Some(words.join(" ").replace("execution", "run"))
+}
+
+/// How far a run is: `37 %`, or that its turn has not come.
+#[must_use]
+pub fn share(run: &RunView) -> String {
+    if run.queued.is_some() { "waiting".to_owned() } else { format::percent(progress(run)).trim().to_owned() }
+}
+
 /// How many requests of a run are answered; before it has a plan there is no number.
 #[must_use]
 pub fn requests(run: &RunView) -> String {
+    if let Some(waits) = waits(run) {
+        return waits;
+    }
     if is_planning(run) {
         return "planning".to_owned();
     }

@@ -69,7 +69,8 @@ fn heading(view: &mut ViewContext, width: u16) -> (Line, Line) {
     if width > 70 {
         title = title.span(Role::Muted, format!(" since {}", format::hour_minute(run.started_at)));
     }
-    if width > 90 {
+    // What it waits for stands below.
+    if width > 90 && run.queued.is_none() {
         title = title.span(Role::Text, format!("  {}", phrase::requests(run)));
     }
     view.hits.tick();
@@ -87,6 +88,10 @@ fn overall(view: &mut ViewContext, at: Rect, run: &RunView, named: bool) {
         let line = Line::of(Role::Accent, phrase::id(run.execution_id))
             .span(Role::Muted, format!(" {:<8} ", run.trigger.name().replace('_', " ")));
         x += view.canvas.line(x, at.y, at.width, &line);
+    }
+    if let Some(waits) = phrase::waits(run) {
+        view.canvas.line(x, at.y, at.right().saturating_sub(x), &Line::of(Role::Muted, waits));
+        return;
     }
     let seconds = phrase::rows_by_second(&view.model.snap.live.pulse, view.now());
     let rate = seconds.iter().rev().take(10).sum::<f64>() / 10.0;
@@ -128,7 +133,8 @@ fn items(view: &mut ViewContext, area: Rect) {
     let cursor = model.cursor(ListId::Items);
     let two = area.width >= TWO_COLUMNS && len > ONE_COLUMN;
     let half = if two { area.width / 2 - 1 } else { area.width };
-    let empty = [Line::of(Role::Muted, "planning …")];
+    let all_wait = model.snap.live.runs.iter().all(|run| run.queued.is_some());
+    let empty = [Line::of(Role::Muted, if all_wait { "waiting for another run" } else { "planning …" })];
     let (now, mut ticking) = (view.now(), false);
     // Both columns show one window: the second goes on where the first ends.
     let high = if two { usize::from(area.height).min(len.div_ceil(2)) } else { usize::from(area.height) };
