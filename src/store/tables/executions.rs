@@ -7,7 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::conn::{Conn, Sql, Value, limit, statements, values};
-use crate::field::{Fields, each};
+use crate::field::{Fields, column, each};
 use crate::writer::Work;
 use crate::{ExecutionRow, ExecutionStatus, Result, SeriesStatus, StoreError};
 use barkeep_market::{Symbol, Timeframe, Ts};
@@ -127,7 +127,7 @@ async fn rows(conn: &mut Conn<'_>, sql: Sql, values: &[Value]) -> Result<Vec<Exe
             row.rate_limited = row.rate_limited.max(rate_limited);
             row.retries = row.retries.max(retries);
         }
-        row.total_records_processed += each(conn, RECORDS_SO_FAR, &id, |f| f.next::<i64>()).await?.iter().sum::<i64>();
+        row.total_records_processed += column::<i64>(&conn.rows(RECORDS_SO_FAR, &id).await?)?.iter().sum::<i64>();
     }
     Ok(rows)
 }
