@@ -13,7 +13,9 @@ use barkeep_config::Policy;
 use barkeep_market::Ts;
 use barkeep_market::ts::{DAY, millis};
 use barkeep_pipeline::index::series::SeriesIndex;
-use barkeep_store::{ExecutionRow, ExecutionStatus, FeatureFailureRow, SeriesStatus, Store, StoreError, Trigger};
+use barkeep_store::{
+    ExecutionRow, ExecutionStatus, FeatureFailureRow, SeriesRunState, SeriesStatus, Store, StoreError, Trigger,
+};
 
 /// Failures shown, of the last day.
 const RECENT_FAILURES: usize = 10;
@@ -75,6 +77,22 @@ impl Execution {
 }
 
 impl Execution {
+    /// Whether nobody works on it any more.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.crashed || !self.status.is_open()
+    }
+
+    /// The state of one of its series, as it is printed. What a process that died was at stays noted as it was.
+    #[must_use]
+    pub const fn state_of(&self, series: &SeriesStatus) -> &'static str {
+        match series.status {
+            SeriesRunState::Pending if self.is_over() => "not started",
+            SeriesRunState::InProgress if self.is_over() => "interrupted",
+            state => state.name(),
+        }
+    }
+
     /// The status, as it is printed.
     #[must_use]
     pub const fn status_name(&self) -> &'static str {

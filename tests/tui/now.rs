@@ -11,7 +11,7 @@ use barkeep::market::{Criticality, Timeframe};
 use barkeep::monitor::snapshot::{Data, SeriesView, Snapshot};
 use barkeep::plan::budget::{Budget, Deadline, Purchase};
 use barkeep::runtime::console::{
-    AlertRow, EnginePause, Link, OpenAlertCount, SeriesName, SeriesRunState, SeriesStatus,
+    AlertRow, EnginePause, Execution, ExecutionStatus, Link, OpenAlertCount, SeriesName, SeriesRunState, SeriesStatus,
 };
 use barkeep::service::activity::VendorSilence;
 use barkeep::service::handle::{EngineState, Live};
@@ -415,6 +415,35 @@ fn a_run_without_a_plan_promises_no_number() {
     assert!(!planning.contains("of at most 0") && !planning.contains("0 requests left"), "{planning}");
     let storing = shown(&|run| (run.requests_left, run.not_before) = (0, None));
     assert!(storing.contains("soon: all requests are answered"), "{storing}");
+}
+
+/// What a process that died was at stays noted as it was.
+#[test]
+fn a_series_of_a_run_that_died_is_not_in_progress() {
+    let snap = with(|live, data| {
+        live.runs.clear();
+        data.executions.truncate(2);
+        data.executions[0].status = ExecutionStatus::Running;
+        (data.executions[1].status, data.executions[1].crashed) = (ExecutionStatus::Running, true);
+    });
+    let [lives, died] = [0, 1].map(|k| snap.data.executions[k].clone());
+    let word = |execution_id, started_at, state| {
+        let row = SeriesStatus {
+            started_at: Some(started_at),
+            ..crate::support::rows::series_status(execution_id, "SPY", Timeframe::M5, state)
+        };
+        phrase::series_state(&snap, &row).1
+    };
+    let of = |run: &Execution, state| word(run.execution_id, run.started_at, state);
+    assert_eq!(of(&lives, SeriesRunState::InProgress), "in progress");
+    assert_eq!(of(&lives, SeriesRunState::Pending), "pending");
+    assert_eq!(of(&died, SeriesRunState::InProgress), "interrupted");
+    assert_eq!(of(&died, SeriesRunState::Pending), "not started");
+    assert_eq!(of(&died, SeriesRunState::Completed), "completed");
+    // One that is not listed is long over, unless it is newer than all that are.
+    let unlisted = uuid::Uuid::from_u128(9);
+    assert_eq!(word(unlisted, died.started_at - HOUR, SeriesRunState::InProgress), "interrupted");
+    assert_eq!(word(unlisted, lives.started_at + SECOND, SeriesRunState::InProgress), "in progress");
 }
 
 /// Another execution has the series that a run wants, perhaps for hours.

@@ -89,7 +89,7 @@ fn one(detail: &ExecutionDetail) -> String {
             [
                 s.symbol.to_string(),
                 s.timeframe.to_string(),
-                s.status.name().replace('_', " "),
+                detail.execution.state_of(s).replace('_', " "),
                 count(s.records_processed),
                 count(s.records_inserted),
                 s.duration_seconds.map_or_else(|| "-".to_owned(), hms),

@@ -1,5 +1,5 @@
 //! A service for the load test: a temporary database, filled by a real backfill from the simulated vendor, and the real
-//! process on it.
+//! process on it. It only serves the API: bars that come while it is measured would make it compute pages anew.
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -49,12 +49,16 @@ pub async fn spawn(
     // In one backfill, days would be requested over the same range as minutes.
     for (timeframes, from) in [("1d", &long), (MINUTES, &short)] {
         let args = [&["backfill"], names.as_slice(), &["--timeframes", timeframes, "--from", from, "--json"]].concat();
-        let ended = start(&dir, &args).await?.wait().await.map_err(|e| failed(e.to_string()))?;
+        let ended = start(&dir, &[&args[..], &["--simulated"]].concat())
+            .await?
+            .wait()
+            .await
+            .map_err(|e| failed(e.to_string()))?;
         if !ended.success() {
             return Err(failed(format!("the backfill ended with {ended}: {}", last_line(dir.path()))));
         }
     }
-    let mut process = start(&dir, &["run", "--headless", "--listen", "127.0.0.1:0"]).await?;
+    let mut process = start(&dir, &["run", "--api-only", "--listen", "127.0.0.1:0"]).await?;
     let url = process.listening("API on ").await.map_err(|e| failed(e.to_string()))?;
     Ok(SpawnedService { process, dir, url })
 }
@@ -84,7 +88,7 @@ async fn start(dir: &TempDir, args: &[&str]) -> Result<Process, LoadTestError> {
     let config = dir.path().join("barkeep.yaml").display().to_string();
     // On the command line: simulated bars are never written to a database that a settings file names.
     let database = format!("sqlite:{}", dir.path().join("load.db").display());
-    let args = [args, &["--simulated", "--database-url", &database]].concat();
+    let args = [args, &["--database-url", &database]].concat();
     let started = Process::start(&args, dir.path(), &[("BARKEEP_CONFIG", config)]).await;
     started.map_err(|e| LoadTestError::Spawn(e.to_string()))
 }

@@ -100,6 +100,7 @@ pub fn attempts(view: &mut ViewContext, area: Rect) {
         Run,
         Error,
     }
+    let snap = &view.model.snap;
     let rows = view.model.attempts();
     let columns = [
         Column::new(AttemptColumn::Started, "", 6, 9),
@@ -118,7 +119,7 @@ pub fn attempts(view: &mut ViewContext, area: Rect) {
         &empty,
         |canvas, slot, key, k| {
             let Some(row) = rows.get(k) else { return };
-            let (sign, word, role) = phrase::series_state(row.status);
+            let (sign, word, role) = phrase::series_state(snap, row);
             match key {
                 AttemptColumn::Started => {
                     slot.text(canvas, &row.started_at.map_or_else(String::new, |t| format::when(t, now)), Role::Muted);

@@ -15,9 +15,11 @@ use barkeep_config::policy::Severity;
 use barkeep_market::freshness::Tier;
 use barkeep_market::ts::{MINUTE, SECOND};
 use barkeep_market::{Timeframe, Ts};
-use barkeep_monitor::snapshot::SeriesView;
+use barkeep_monitor::snapshot::{SeriesView, Snapshot};
 use barkeep_pipeline::select::Selection;
-use barkeep_runtime::console::{Execution, ExecutionStatus, Level, OperatorAction, QuarantineRow, SeriesRunState};
+use barkeep_runtime::console::{
+    Execution, ExecutionStatus, Level, OperatorAction, QuarantineRow, SeriesRunState, SeriesStatus,
+};
 use barkeep_service::activity::ActivityView;
 use barkeep_service::handle::Live;
 use barkeep_service::progress::{ItemState, ItemView, RunView};
@@ -119,9 +121,19 @@ pub const fn execution(status: ExecutionStatus) -> (&'static str, &'static str, 
     }
 }
 
+/// The state of a series in an execution. Of one whose process died it stays what it was, and says so no more.
 #[must_use]
-pub const fn series_state(state: SeriesRunState) -> (&'static str, &'static str, Role) {
-    match state {
+pub fn series_state(snap: &Snapshot, row: &SeriesStatus) -> (&'static str, &'static str, Role) {
+    let id = row.execution_id;
+    let known = &snap.data.executions;
+    // One that is newer than all that are known has only just begun.
+    let is_newer = || row.started_at > known.first().map(|execution| execution.started_at);
+    let noted = known.iter().find(|execution| execution.execution_id == id);
+    let is_under_way = snap.live.runs.iter().any(|run| run.execution_id == id)
+        || noted.map_or_else(is_newer, |execution| !execution.is_over());
+    match row.status {
+        SeriesRunState::Pending if !is_under_way => ("~", "not started", Role::Muted),
+        SeriesRunState::InProgress if !is_under_way => ("~", "interrupted", Role::Warn),
         SeriesRunState::Pending => (WAITING, "pending", Role::Muted),
         SeriesRunState::InProgress => (RUNNING, "in progress", Role::Running),
         SeriesRunState::Completed => (DONE, "completed", Role::Good),

@@ -74,7 +74,7 @@ fn tries(view: &mut ViewContext, area: Rect, name: &SeriesName) {
         return view.canvas.center(inner, &[Line::of(Role::Muted, "no attempts yet")]);
     }
     for (y, row) in (inner.y..inner.bottom()).zip(&detail.attempts) {
-        let (sign, word, role) = phrase::series_state(row.status);
+        let (sign, word, role) = phrase::series_state(&model.snap, row);
         let at = row.started_at.map_or_else(String::new, |at| format::when(at, now));
         let new = format!("  +{}", format::count(row.records_inserted));
         let why = row.error_message.as_deref().map_or_else(String::new, |message| format!("  {}", cause(message)));

@@ -38,7 +38,7 @@ pub(super) fn describe(model: &Model, name: &SeriesName, attempt: Option<&Series
         description = description.with("failed", Line::of(Role::Bad, what).span(Role::Text, format!("{at}{left}")));
         description = description.text("outlook", remedy(message.unwrap_or_default()).outlook);
     } else if let Some(status) = attempt {
-        let (sign, word, role) = phrase::series_state(status.status);
+        let (sign, word, role) = phrase::series_state(&model.snap, status);
         let bars = format!(
             ", {} received, {} new",
             format::count(status.records_processed),

@@ -190,7 +190,7 @@ fn one(view: &mut ViewContext, area: Rect, open: Uuid) {
         &empty,
         |canvas, slot, key, k| {
             let Some(row) = rows.get(k) else { return };
-            let (sign, word, role) = phrase::series_state(row.status);
+            let (sign, word, role) = phrase::series_state(&model.snap, row);
             match key {
                 ExecutionSeriesColumn::Symbol => slot.text(canvas, row.symbol.as_str(), Role::Strong),
                 ExecutionSeriesColumn::Timeframe => slot.text(canvas, row.timeframe.name(), Role::Text),
