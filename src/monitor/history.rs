@@ -83,7 +83,7 @@ impl Execution {
         self.crashed || !self.status.is_open()
     }
 
-    /// The state of one of its series, as it is printed. What a process that died was at stays noted as it was.
+    /// The state of one of its series, as it is printed. When its process dies the row stays as it was.
     #[must_use]
     pub const fn state_of(&self, series: &SeriesStatus) -> &'static str {
         match series.status {

@@ -345,14 +345,14 @@ pub trait Store: Send + Sync {
     /// Rows whose status is `queued`, whoever owns them, oldest first.
     async fn queued_executions(&self) -> Result<Vec<ExecutionRow>>;
 
-    /// Takes series for an execution, atomically over all processes that use this database, or a place in the line. Asked
+    /// Takes series for an execution, atomically over all processes that use this database, or a place in the queue. Asked
     /// again, it keeps its place. Claims of processes that are gone, or have not renewed them for 30 s, no longer count.
     async fn claim_series(&self, claim: &SeriesClaim) -> Result<SeriesClaiming>;
 
     /// Says that these executions still live. Returns those that have no claim of this process any more.
     async fn renew_claims(&self, executions: &[Uuid]) -> Result<Vec<Uuid>>;
 
-    /// Gives up what an execution holds, or its place in the line.
+    /// Gives up what an execution holds, or its place in the queue.
     async fn release_claim(&self, execution: Uuid) -> Result<()>;
 
     /// Inserts or updates status rows by (execution, symbol, timeframe).
@@ -374,7 +374,7 @@ pub trait Store: Send + Sync {
     /// last page never came, are left out. The same range asked twice is one row.
     async fn counted_answers(&self) -> Result<Vec<CountedAnswer>>;
 
-    /// Takes a place at a vendor, or joins the line of those who wait for one, atomically over all processes that use this
+    /// Takes a place at a vendor, or joins the queue of those who wait for one, atomically over all processes that use this
     /// database. Either is durable before this returns. Places recorded in the future (the clock was set back) count
     /// as taken now.
     async fn take_place(&self, request: PlaceRequest) -> Result<Grant>;

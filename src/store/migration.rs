@@ -47,7 +47,7 @@ const STEPS: &[Step] = &[
     step!(14, "plan items", "0014_plan_items.sql"),
     step!(15, "market data by keys", "0015_market_data_by_keys.sql"),
     step!(16, "views for DuckDB", "0016_views_for_duckdb.sql"),
-    step!(17, "line for the limit", "0017_line.sql"),
+    step!(17, "queue at the limit", "0017_rate_limit_queue.sql"),
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {

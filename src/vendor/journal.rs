@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::Fault;
-use crate::limit::line::{Grant, PlaceRequest, Recorded};
+use crate::limit::queue::{Grant, PlaceRequest, Recorded};
 use barkeep_base::clock::Moment;
 use barkeep_market::{Interval, Timeframe, Ts};
 

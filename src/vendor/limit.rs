@@ -4,8 +4,8 @@
 //! each other. In the process they are kept on the monotonic clock. In the [`Journal`] they are durable and belong to all
 //! processes, so a restart or a second process does not forget them. A request starts only when both agree.
 
-pub mod line;
 pub mod place;
+pub mod queue;
 mod shared;
 mod snapshot;
 mod state;
@@ -19,9 +19,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::line::LOOKS_AGAIN;
-pub use self::line::{Decision, Grant, InLine, PlaceRequest, Recorded, Refusal, Waiting, Wanted};
 pub use self::place::{Place, WINDOW};
+use self::queue::LOOKS_AGAIN;
+pub use self::queue::{Decision, Grant, PlaceRequest, Queued, Recorded, Refusal, Waiting, Wanted};
 pub use self::snapshot::{HeldPlace, LimitSnapshot};
 use self::state::{Agreed, State};
 pub use self::turns::{Rank, ranked};
@@ -61,7 +61,7 @@ pub const fn allowance(rate: RateLimit) -> (u32, Duration) {
 #[derive(Debug)]
 pub struct Limiter {
     vendor: Source,
-    /// In the line of all processes.
+    /// In the queue of all processes.
     process: Uuid,
     /// No request takes longer than this, counted from when its place was taken.
     timeout: Duration,
@@ -177,7 +177,7 @@ impl Limiter {
             };
             let waiting = self.waiting().filter(|_| limit.is_some());
             if !wait.is_zero() {
-                let tells = waiting.filter(|waiting| self.state().must_tell(taken_at, *waiting, wait));
+                let tells = waiting.filter(|waiting| self.state().must_announce(taken_at, *waiting, wait));
                 if let Some(waiting) = tells {
                     self.ask_journal(journal, clock, effective, Some(waiting), None).await?;
                 }

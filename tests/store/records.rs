@@ -462,7 +462,7 @@ pub async fn a_429_is_told_to_all_processes(db: &Db) {
         let request = PlaceRequest::new(barkeep::market::Source::Massive, 9, TIMEOUT, moment(now));
         store.take_place(PlaceRequest { wanted, ..request }).await.unwrap()
     };
-    let told = |seconds| Wanted::Told(Duration::from_secs(seconds), 0.5);
+    let told = |seconds| Wanted::Report(Duration::from_secs(seconds), 0.5);
     assert_eq!(ask(Wanted::Place, 0).await.refusal, None);
     let first = Refusal { at: Ts(T0 + 1_000), until: Ts(T0 + 31_000), share: 0.5 };
     let grant = ask(told(30), 1_000).await;

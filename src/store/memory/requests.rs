@@ -7,7 +7,7 @@ use crate::{CountedAnswer, RequestFilter, RequestMinute, RequestPurpose, Request
 use barkeep_base::clock::Moment;
 use barkeep_market::ts::MINUTE;
 use barkeep_market::{Interval, Source, Timeframe, Ts};
-use barkeep_vendor::limit::{Grant, InLine, Place, PlaceRequest, Recorded, Refusal};
+use barkeep_vendor::limit::{Grant, Place, PlaceRequest, Queued, Recorded, Refusal};
 
 /// Base aggregates in a page that has another behind it, as the databases' statement has it too.
 const FULL_PAGE: i64 = 50_000;
@@ -18,7 +18,7 @@ pub(super) struct Requests {
     /// In the order they were taken.
     places: Vec<Place>,
     last_place: i64,
-    line: Vec<(Source, InLine)>,
+    line: Vec<(Source, Queued)>,
     refusals: BTreeMap<Source, Refusal>,
 }
 
@@ -102,7 +102,7 @@ impl Requests {
         }
         self.places.retain(|place| !place.free_in(&now).is_zero());
         let taken: Vec<Place> = self.places.iter().filter(|place| place.vendor == vendor).copied().collect();
-        let line: Vec<InLine> = self.line.iter().filter(|(of, _)| *of == vendor).map(|(_, row)| *row).collect();
+        let line: Vec<Queued> = self.line.iter().filter(|(of, _)| *of == vendor).map(|(_, row)| *row).collect();
         let decision = request.decide(&taken, &line, self.refusals.get(&vendor).copied());
         if let Some(refusal) = decision.refusal {
             self.refusals.insert(vendor, refusal);

@@ -12,7 +12,7 @@ use crate::{CountedAnswer, RequestFilter, RequestMinute, RequestRow, RequestTota
 use barkeep_base::clock::{Moment, Uptime};
 use barkeep_market::ts::{MINUTE, millis};
 use barkeep_market::{Interval, Source, Ts};
-use barkeep_vendor::limit::{Grant, InLine, Place, PlaceRequest, Rank, Recorded, Refusal, Waiting, Wanted};
+use barkeep_vendor::limit::{Grant, Place, PlaceRequest, Queued, Rank, Recorded, Refusal, Waiting, Wanted};
 
 /// Newest requests that a condition holds for.
 macro_rules! newest {
@@ -85,17 +85,17 @@ statements! {
     TAKE = Sql::same(
         "INSERT INTO rate_limit_state (vendor, started_at, timeout_ms, boot, started_uptime_ms)
          VALUES ($1, $2, $3, $4, $5) RETURNING id");
-    LINE = Sql::same("SELECT process, rank, requests, until FROM rate_limit_line WHERE vendor = $1");
+    QUEUE = Sql::same("SELECT process, rank, requests, until FROM rate_limit_queue WHERE vendor = $1");
     STAND = Sql::same(
-        "INSERT INTO rate_limit_line (vendor, process, rank, requests, until) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO rate_limit_queue (vendor, process, rank, requests, until) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (vendor, process) DO UPDATE SET rank = excluded.rank, requests = excluded.requests,
              until = excluded.until");
     REFUSALS = Sql::same("SELECT vendor, at, until, share FROM rate_limit_refusals");
     REFUSED = Sql::same(
         "INSERT INTO rate_limit_refusals (vendor, at, until, share) VALUES ($1, $2, $3, $4)
          ON CONFLICT (vendor) DO UPDATE SET at = excluded.at, until = excluded.until, share = excluded.share");
-    FORGET_LINE = Sql::same("DELETE FROM rate_limit_line WHERE until <= $1");
-    LEAVE = Sql::same("DELETE FROM rate_limit_line WHERE vendor = $1 AND process = $2");
+    FORGET_QUEUE = Sql::same("DELETE FROM rate_limit_queue WHERE until <= $1");
+    LEAVE = Sql::same("DELETE FROM rate_limit_queue WHERE vendor = $1 AND process = $2");
     ANSWER = Sql::same("UPDATE rate_limit_state SET answered_at = $2, answered_uptime_ms = $3 WHERE id = $1");
 }
 
@@ -244,7 +244,7 @@ impl Work for TakePlace {
         let line = line(conn, request.vendor).await?;
         let known = refusals(conn).await?.into_iter().find(|(vendor, _)| *vendor == request.vendor);
         let decision = request.decide(&taken, &line, known.map(|(_, refusal)| refusal));
-        if let (Wanted::Told(..), Some(refusal)) = (request.wanted, decision.refusal) {
+        if let (Wanted::Report(..), Some(refusal)) = (request.wanted, decision.refusal) {
             let row = values![request.vendor.name(), refusal.at, refusal.until, refusal.share];
             conn.run(REFUSED, &row).await?;
         }
@@ -253,7 +253,7 @@ impl Work for TakePlace {
             stand(conn, request.vendor, waiting.process, decision.line.as_ref(), known).await?;
         }
         if line.iter().any(|row| !row.counts(now.at)) {
-            conn.run(FORGET_LINE, &values![now.at]).await?;
+            conn.run(FORGET_QUEUE, &values![now.at]).await?;
         }
         if !decision.granted {
             return Ok(decision.grant(None, taken));
@@ -267,12 +267,12 @@ impl Work for TakePlace {
 }
 
 /// The processes that wait for a place at a vendor.
-async fn line(conn: &mut Conn<'_>, vendor: Source) -> Result<Vec<InLine>> {
-    each(conn, LINE, &values![vendor.name()], |f| {
+async fn line(conn: &mut Conn<'_>, vendor: Source) -> Result<Vec<Queued>> {
+    each(conn, QUEUE, &values![vendor.name()], |f| {
         let (process, rank, requests) = (f.next()?, f.next::<i64>()?, f.next::<i64>()?);
         let rank = Rank(u8::try_from(rank).unwrap_or(u8::MAX));
         let requests = u32::try_from(requests).unwrap_or(u32::MAX);
-        Ok(InLine { waiting: Waiting { process, rank, requests }, until: f.next()? })
+        Ok(Queued { waiting: Waiting { process, rank, requests }, until: f.next()? })
     })
     .await
 }
@@ -282,9 +282,9 @@ async fn refusals(conn: &mut Conn<'_>) -> Result<Vec<(Source, Refusal)>> {
     each(conn, REFUSALS, &[], |f| Ok((f.next()?, Refusal { at: f.next()?, until: f.next()?, share: f.next()? }))).await
 }
 
-/// Writes the row of a process in the line, or deletes the one it had.
-async fn stand(conn: &mut Conn<'_>, vendor: Source, process: Uuid, row: Option<&InLine>, known: bool) -> Result<()> {
-    if let Some(InLine { waiting, until }) = row {
+/// Writes the row of a process in the queue, or deletes the one it had.
+async fn stand(conn: &mut Conn<'_>, vendor: Source, process: Uuid, row: Option<&Queued>, known: bool) -> Result<()> {
+    if let Some(Queued { waiting, until }) = row {
         let row = values![vendor.name(), process, i64::from(waiting.rank.0), i64::from(waiting.requests), *until];
         conn.run(STAND, &row).await?;
     } else if known {

@@ -121,7 +121,7 @@ pub const fn execution(status: ExecutionStatus) -> (&'static str, &'static str, 
     }
 }
 
-/// The state of a series in an execution. Of one whose process died it stays what it was, and says so no more.
+/// The state of a series in an execution. When its process dies the row stays as it was, but nobody works on it.
 #[must_use]
 pub fn series_state(snap: &Snapshot, row: &SeriesStatus) -> (&'static str, &'static str, Role) {
     let id = row.execution_id;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::line::{Grant, LOOKS_AGAIN, PlaceRequest, Recorded, Waiting, Wanted};
 use super::place::{Place, WINDOW};
+use super::queue::{Grant, LOOKS_AGAIN, PlaceRequest, Recorded, Waiting, Wanted};
 use super::state::State;
 use super::turns::Urgency;
 use super::{Limiter, SHORTEST_FREEZE, SHORTEST_SLEEP};
@@ -14,13 +14,13 @@ use crate::journal::Journal;
 use barkeep_base::clock::{Clock, Moment};
 
 impl Limiter {
-    /// Those who wait here, for the line. Where places come back within seconds there is none.
+    /// Those who wait here, for the queue. Where places come back within seconds there is none.
     pub(super) fn waiting(&self) -> Option<Waiting> {
         let (rank, requests) = self.turns.first().filter(|_| self.vendor.window() >= WINDOW)?;
         Some(Waiting { process: self.process, rank, requests })
     }
 
-    /// Asks for a place for a request, or only joins the line, and takes note of what the others do.
+    /// Asks for a place for a request, or only joins the queue, and takes note of what the others do.
     pub(super) async fn ask_journal(
         &self,
         journal: &dyn Journal,
@@ -46,7 +46,8 @@ impl Limiter {
         if has_company {
             state.company_until = Some(instant + WINDOW);
         }
-        state.told = waiting.filter(|_| place.is_none()).map(|told| (told, instant + ask_again_in.min(LOOKS_AGAIN)));
+        state.announced =
+            waiting.filter(|_| place.is_none()).map(|told| (told, instant + ask_again_in.min(LOOKS_AGAIN)));
         if let Some(refusal) = refusal {
             state.learn(refusal, instant + paused_for);
         }
@@ -97,7 +98,7 @@ impl Limiter {
             (pause, state.effective / f64::from(state.agreed.full), state.agreed.limit)
         };
         let Some(limit) = limit else { return };
-        let wanted = Wanted::Told(pause, share);
+        let wanted = Wanted::Report(pause, share);
         let told = PlaceRequest { wanted, ..PlaceRequest::new(self.vendor, limit, self.timeout, Moment::now(clock)) };
         match journal.take(told).await {
             Ok(Grant { refusal, .. }) => self.state().known_refusal = refusal.map(|refusal| refusal.at),

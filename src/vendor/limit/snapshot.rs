@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::allowance;
-use super::line::Recorded;
 use super::place::{self, Place, WINDOW, wait};
+use super::queue::Recorded;
 use barkeep_base::clock::Moment;
 use barkeep_config::RateLimit;
 use barkeep_market::Source;

@@ -14,7 +14,7 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A journal in memory that outlives limiters, as the database does.
 #[derive(Debug, Default)]
-pub(super) struct Book(pub(super) Mutex<Vec<Place>>, Mutex<(Vec<InLine>, Option<Refusal>)>);
+pub(super) struct Book(pub(super) Mutex<Vec<Place>>, Mutex<(Vec<Queued>, Option<Refusal>)>);
 
 #[async_trait]
 impl Journal for Book {

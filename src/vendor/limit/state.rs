@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use barkeep_config::RateLimit;
 use barkeep_market::{Source, Ts};
 
-use super::line::{LOOKS_AGAIN, Refusal, Waiting};
 use super::place::{WINDOW, wait};
+use super::queue::{LOOKS_AGAIN, Refusal, Waiting};
 use super::turns::{Rank, Urgency};
 use super::{HeldPlace, Permit, allowance};
 
@@ -53,7 +53,7 @@ pub(super) struct State {
     /// Until when other processes have to be reckoned with: a window after there was a sign of one.
     pub(super) company_until: Option<Instant>,
     /// What others were told last about who waits here, and when they expect it to look again.
-    pub(super) told: Option<(Waiting, Instant)>,
+    pub(super) announced: Option<(Waiting, Instant)>,
     /// The last 429 of any process that is known here.
     pub(super) known_refusal: Option<Ts>,
     /// 429 answers since the last success, counted once per freeze.
@@ -107,7 +107,7 @@ impl State {
             frozen_until: None,
             journal_until: None,
             company_until: None,
-            told: None,
+            announced: None,
             known_refusal: None,
             refusals: 0,
             foreign: 0,
@@ -237,10 +237,11 @@ impl State {
 
     /// Whether others have to be told that `waiting` waits here, for `wait` from now. They need not know when there is
     /// nobody else, or while the vendor's refusals are what it waits for.
-    pub(super) fn must_tell(&self, now: Instant, waiting: Waiting, wait: Duration) -> bool {
+    pub(super) fn must_announce(&self, now: Instant, waiting: Waiting, wait: Duration) -> bool {
         let is_frozen = self.frozen_until.is_some_and(|until| until > now);
-        let is_told = self.told.is_some_and(|(known, until)| known == waiting && until >= now + wait.min(LOOKS_AGAIN));
-        self.has_company(now) && !is_frozen && self.effective() == self.agreed.full && !is_told
+        let is_announced =
+            self.announced.is_some_and(|(known, until)| known == waiting && until >= now + wait.min(LOOKS_AGAIN));
+        self.has_company(now) && !is_frozen && self.effective() == self.agreed.full && !is_announced
     }
 
     /// How long until a place is free for a caller with `ahead` others before it. Expects free ones to be forgotten.

@@ -77,9 +77,12 @@ async fn a_run_under_way_or_killed_says_what_it_did(bench: Bench) {
     let mut child = bench.spawn(&[&["backfill", "--json", "AAPL"], &args[..]].concat());
     // Splits and three pages.
     bench.until_asked(4).await;
-    while bench.count("SELECT count(*) FROM vendor_requests").await < 4 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let stored = async {
+        while bench.count("SELECT count(*) FROM vendor_requests").await < 4 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), stored).await.expect("four requests are stored");
     let bars = bench.count("SELECT count(*) FROM bars").await;
     let shown = async || {
         let output = bench.run(&["status", "--json"]).await;

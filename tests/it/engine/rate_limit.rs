@@ -113,9 +113,12 @@ async fn a_429_of_one_process_is_known_to_the_next(bench: Bench) {
     let args = ["backfill", "--json", "AAPL", "--timeframes", "1d", "--from", "2024-03-04", "--rate-limit", "8"];
     let mut first = bench.spawn(&args);
     bench.until_asked(1).await;
-    while bench.count("SELECT count(*) FROM rate_limit_refusals").await == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let recorded = async {
+        while bench.count("SELECT count(*) FROM rate_limit_refusals").await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), recorded).await.expect("the 429 is recorded");
     first.kill().await.unwrap();
 
     let output = bench.run(&["status", "--json", "--rate-limit", "8"]).await;

@@ -79,7 +79,7 @@ impl PausedServer {
     /// Takes away what a schedule left.
     pub async fn clear(&mut self) {
         const CLEAR: &str =
-            "TRUNCATE bars, bar_revisions, coverage, vendor_requests, rate_limit_state, rate_limit_line, rate_limit_refusals,
+            "TRUNCATE bars, bar_revisions, coverage, vendor_requests, rate_limit_state, rate_limit_queue, rate_limit_refusals,
                 workers, series_claims, scheduler_execution_log CASCADE;
             UPDATE leader SET worker_id = NULL, since = NULL, until = NULL;
             UPDATE series SET bar_count = 0, first_ts = NULL, last_ts = NULL";

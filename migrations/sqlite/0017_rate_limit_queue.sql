@@ -1,6 +1,6 @@
 -- Processes that wait for a place at the vendor, so that the more urgent one goes first. A row counts until `until`; by
 -- then its process has looked again.
-CREATE TABLE rate_limit_line (
+CREATE TABLE rate_limit_queue (
     vendor TEXT NOT NULL,
     process TEXT NOT NULL,
     -- of the most urgent request that waits; the smallest goes first

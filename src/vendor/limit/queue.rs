@@ -36,7 +36,7 @@ pub struct Waiting {
 
 /// Such a process as it is recorded for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InLine {
+pub struct Queued {
     pub waiting: Waiting,
     pub until: Ts,
 }
@@ -56,10 +56,10 @@ pub struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Wanted {
     Place,
-    /// To join the line, because it knows of a reason to wait.
+    /// To join the queue, because it knows of a reason to wait.
     Line,
     /// To tell the others that it was refused: for how long nobody asks, and the share of the rate that is left.
-    Told(Duration, f64),
+    Report(Duration, f64),
 }
 
 /// What a request says that wants a place.
@@ -71,9 +71,9 @@ pub struct PlaceRequest {
     /// It takes at most this long.
     pub timeout: Duration,
     pub now: Moment,
-    /// `None`: it neither joins the line nor lets anybody go first.
+    /// `None`: it neither joins the queue nor lets anybody go first.
     pub waiting: Option<Waiting>,
-    /// Requests that are expected to come at once when it is answered; they have their place in the line.
+    /// Requests that are expected to come at once when it is answered; they have their place in the queue.
     pub follows: u32,
     /// It knows of others, though none may be waiting now.
     pub has_company: bool,
@@ -102,8 +102,8 @@ pub struct Grant {
 pub struct Decision {
     /// The place may be taken.
     pub granted: bool,
-    /// What becomes of the row of this process in the line; `None`: it has none any more.
-    pub line: Option<InLine>,
+    /// What becomes of the row of this process in the queue; `None`: it has none any more.
+    pub line: Option<Queued>,
     pub ask_again_in: Duration,
     /// Whether other processes wait.
     pub has_company: bool,
@@ -114,7 +114,7 @@ pub struct Decision {
 }
 
 impl PlaceRequest {
-    /// A request that takes part in no line.
+    /// A request that takes part in no queue.
     #[must_use]
     pub const fn new(vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Self {
         Self { vendor, limit, timeout, now, waiting: None, follows: 0, has_company: false, wanted: Wanted::Place }
@@ -122,11 +122,11 @@ impl PlaceRequest {
 
     /// `places` are those taken at this vendor, `line` the processes that wait for one, `refusal` the last one recorded.
     #[must_use]
-    pub fn decide(&self, places: &[Place], line: &[InLine], refusal: Option<Refusal>) -> Decision {
+    pub fn decide(&self, places: &[Place], line: &[Queued], refusal: Option<Refusal>) -> Decision {
         let now = self.now.at;
         let refusal = refusal.filter(|refusal| refusal.counts(now));
         let refusal = match self.wanted {
-            Wanted::Told(pause, share) => {
+            Wanted::Report(pause, share) => {
                 let until = now + millis(pause);
                 Some(Refusal { at: now, until: refusal.map_or(until, |known| known.until.max(until)), share })
             }
@@ -134,9 +134,9 @@ impl PlaceRequest {
         };
         let paused_for = refusal.map_or(Duration::ZERO, |refusal| refusal.left(now));
         let own = self.waiting.map(|waiting| waiting.process);
-        let others: Vec<&InLine> =
+        let others: Vec<&Queued> =
             line.iter().filter(|other| Some(other.waiting.process) != own && other.counts(now)).collect();
-        let first: Vec<&&InLine> = others
+        let first: Vec<&&Queued> = others
             .iter()
             .filter(|other| self.waiting.is_some_and(|waiting| other.waiting.rank < waiting.rank))
             .collect();
@@ -156,13 +156,13 @@ impl PlaceRequest {
                 (true, false) => 0,
             };
             let until = now + millis(ask_again_in.min(LOOKS_AGAIN) + LATE);
-            (requests > 0).then_some(InLine { waiting: Waiting { requests, ..waiting }, until })
+            (requests > 0).then_some(Queued { waiting: Waiting { requests, ..waiting }, until })
         });
         Decision { granted, line, ask_again_in, has_company, refusal, paused_for }
     }
 }
 
-impl InLine {
+impl Queued {
     /// Whether others have to mind it.
     #[must_use]
     pub fn counts(&self, now: Ts) -> bool {
